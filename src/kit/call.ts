@@ -1,0 +1,89 @@
+/** What a handler is given: its parsed data, its mount's private store, and who asks. */
+import { type Random } from '../lib/random.ts'
+import { type Page } from '../storage/store.ts'
+
+/** The operation as policies and audit name it. */
+export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list'
+
+/**
+ * A private, transactional view of entries. Reads see this request's own writes; writes reach the
+ * disk together, after the handler, or not at all. Values are JSON objects; what `get` returns is
+ * shared with other requests and must never be changed in place.
+ */
+export interface EntryStore {
+  get<T extends object>(key: string): Promise<T | undefined>
+  put(key: string, value: object): void
+  remove(key: string): void
+  /** Names directly under `prefix` ('' or ending in '/'), bytewise sorted; `x/` has children. */
+  list(prefix: string, page?: Page): Promise<string[]>
+}
+
+export type MountView = {
+  /** With its trailing slash, e.g. `secret/`, `auth/approle/`. */
+  readonly path: string
+  readonly type: string
+  readonly accessor: string
+  readonly uuid: string
+  readonly options: Readonly<Record<string, string>>
+  /** Effective values, in seconds. */
+  readonly defaultTtlSeconds: number
+  readonly maxTtlSeconds: number
+}
+
+/** Who asks; absent on public endpoints and logins. */
+export type Caller = {
+  /** Stands for the token in storage; not the token itself. */
+  readonly tokenUid: string
+  readonly accessor: string
+  readonly displayName: string
+  readonly policies: readonly string[]
+  readonly metadata: Readonly<Record<string, string>>
+  readonly entityId: string
+  readonly root: boolean
+}
+
+export type Call<D> = {
+  readonly data: D
+  /** Names of the fields the request brought (path captures included). */
+  readonly given: ReadonlySet<string>
+  /** The request's body (or query) as it came, exact numbers included. */
+  readonly body: Readonly<Record<string, unknown>>
+  readonly operation: Operation
+  /** Relative to the mount. */
+  readonly path: string
+  readonly mount: MountView
+  readonly store: EntryStore
+  /** Milliseconds since the epoch, the same all through the request. */
+  readonly now: number
+  readonly random: Random
+  readonly caller: Caller | undefined
+  readonly remoteAddress: string
+  readonly requestId: string
+  readonly wrapTtlSeconds: number
+  warn(text: string): void
+}
+
+/** What a lease's revoker is given. */
+export type LeaseJob = {
+  readonly leaseId: string
+  readonly secret: Readonly<Record<string, unknown>>
+  readonly mount: MountView
+  readonly now: number
+}
+
+/** Entries of one kind under one prefix: the usual shape of an engine's storage. */
+export type Collection<T extends object> = {
+  get(store: EntryStore, name: string): Promise<T | undefined>
+  put(store: EntryStore, name: string, value: T): void
+  remove(store: EntryStore, name: string): void
+  names(store: EntryStore, page?: Page): Promise<string[]>
+}
+
+export function collection<T extends object>(prefix: string): Collection<T> {
+  return {
+    get: (store, name) => store.get<T>(prefix + name),
+    put: (store, name, value) => store.put(prefix + name, value),
+    remove: (store, name) => store.remove(prefix + name),
+    names: (store, page) => store.list(prefix, page),
+  }
+}

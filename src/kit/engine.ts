@@ -1,0 +1,94 @@
+/**
+ * How an engine is declared: endpoints with their fields, help and handlers. Routing, parsing,
+ * warnings, capabilities, OpenAPI, help, docs and audit masking all derive from this one value.
+ */
+import { type Field, type Parsed } from '../schema/field.ts'
+import { type Call, type LeaseJob } from './call.ts'
+import { type Answer, type TokenParams } from './reply.ts'
+
+export type Fields = Record<string, Field<unknown>>
+
+/**
+ * Who may come. `public` and `login` need no token (a login issues one); `ordinary` needs a policy
+ * that grants the operation; `sudo` needs the sudo capability besides.
+ */
+export type Access = 'public' | 'login' | 'ordinary' | 'sudo'
+
+export type Handler<D> = (call: Call<D>) => Promise<Answer> | Answer
+
+type Handlers<D> = {
+  read?: Handler<D>
+  list?: Handler<D>
+  /** POST and PUT, whether the object exists or not. */
+  write?: Handler<D>
+  patch?: Handler<D>
+  delete?: Handler<D>
+}
+
+type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
+  help: string
+  description?: string
+  fields: F
+  access?: Access
+  /** Only these operations need sudo or are public; absent = all of them. */
+  accessFor?: readonly Verb[]
+  /** Says whether a write creates or updates; without it every write is an update. */
+  exists?: (call: Call<Parsed<F>>) => Promise<boolean>
+  /** Takes any body: no warnings about unknown fields, and `call.body` is the data (KV v1). */
+  anyBody?: boolean
+  /** Answers while the server is sealed or not yet initialized. */
+  whenSealed?: boolean
+  /** Probes that leave no audit entry. */
+  unaudited?: boolean
+  /** Puts every data key at the top level of the body too, as old clients expect. */
+  injected?: boolean
+  /** A body larger than the usual limit is welcome here. */
+  largeBody?: boolean
+  /** Not part of the API description (a catch-all that only explains). */
+  hidden?: boolean
+  example?: Record<string, unknown>
+}
+
+export type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete'
+
+/** An endpoint with its types erased, as routing sees it. */
+export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists'> & {
+  /** e.g. `role/:name/secret-id`, `data/:path*`. */
+  readonly path: string
+  readonly exists?: (call: Call<never>) => Promise<boolean>
+} & Handlers<never>
+
+/**
+ * Declares an endpoint. Captures: `:name` is one segment, `:rest*` the rest of the path, which may
+ * be empty. The most specific path wins.
+ */
+export function endpoint<F extends Fields>(path: string, spec: EndpointSpec<F>): Endpoint {
+  return { ...spec, path } as Endpoint
+}
+
+export type LeaseKind = {
+  /** Ends what the lease stands for. Runs outside any transaction; must bear being run twice. */
+  revoke(job: LeaseJob): Promise<void>
+  /** Prolongs it on the foreign system, if that must know. */
+  renew?(job: LeaseJob, seconds: number): Promise<void>
+}
+
+export type Engine = {
+  /** The type as mounts name it: `kv`, `approle`. */
+  readonly type: string
+  readonly class: 'secret' | 'auth'
+  readonly help: string
+  readonly endpoints: readonly Endpoint[]
+  /** `options.version` this engine serves, where a type has several. */
+  readonly version?: string
+  readonly leases?: Readonly<Record<string, LeaseKind>>
+  /** The role's settings now, when a token of this mount is renewed; undefined = role is gone. */
+  readonly renewLogin?: (
+    call: Call<Record<string, never>>,
+    internal: Record<string, unknown>,
+  ) => Promise<TokenParams | undefined>
+}
+
+export function defineEngine(engine: Omit<Engine, 'class'> & { class?: Engine['class'] }): Engine {
+  return { class: 'secret', ...engine }
+}

@@ -1,0 +1,15 @@
+/** The engine author's one import. */
+export { t, type Parsed } from '../schema/field.ts'
+export { collection, type Call, type Caller, type EntryStore, type MountView } from './call.ts'
+export { defineEngine, endpoint, type Endpoint, type Engine } from './engine.ts'
+export { Failure, refuse } from './failure.ts'
+export { JsonText } from './json-text.ts'
+export { accepted, bare, lease, login, raw, reply, Reply, warn, withStatus } from './reply.ts'
+export {
+  applyTokenFields,
+  canonicalPolicies,
+  TOKEN_SETTINGS,
+  tokenFields,
+  tokenParams,
+  type TokenSettings,
+} from './token-fields.ts'
