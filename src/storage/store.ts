@@ -63,7 +63,8 @@ export class StoreConflict extends Error {
   }
 }
 
-/** The smallest string that sorts after everything that starts with `prefix`. */
+/** The smallest string that sorts after everything that starts with `prefix` (keys are ASCII). */
 export function endOf(prefix: string): string {
+  if (prefix === '') return '\x7f'
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
 }

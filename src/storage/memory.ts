@@ -1,0 +1,87 @@
+/** A store in memory, for tests and throw-away servers. Nothing outlives the process. */
+import {
+  type Changes,
+  endOf,
+  type Entry,
+  type Expect,
+  type Page,
+  type Store,
+  StoreConflict,
+  type Write,
+} from './store.ts'
+
+/** How many deletions are remembered, so that `changes` can name them. */
+const TOMBSTONES_MAX = 10_000
+
+export function memoryStore(): Store {
+  const entries = new Map<string, Entry>()
+  /** Every key that ever changed, oldest change first: Map keeps insertion order. */
+  const changed = new Map<string, number>()
+  let revision = 0
+  let forgotten = 0
+
+  function holds(expect: Expect): boolean {
+    if (expect.keys.some((k) => (entries.get(k.key)?.revision ?? 0) !== k.revision)) return false
+    return expect.ranges.every(({ prefix, since }) => {
+      if (since < forgotten) return false
+      return !changesAfter(since).some((key) => key.startsWith(prefix))
+    })
+  }
+
+  function changesAfter(since: number): string[] {
+    if (since >= revision) return []
+    return [...changed].filter(([, at]) => at > since).map(([key]) => key)
+  }
+
+  function forget(): void {
+    for (const [key, at] of changed) {
+      if (changed.size <= entries.size + TOMBSTONES_MAX) return
+      if (entries.has(key)) continue
+      changed.delete(key)
+      forgotten = at
+    }
+  }
+
+  return {
+    type: 'inmem',
+    get: (key) => entries.get(key),
+    list: (prefix, page) => childrenOf(prefix, [...entries.keys()].sort(byCodeUnit), page),
+    async write(batch: readonly Write[], expect: Expect) {
+      if (!holds(expect)) throw new StoreConflict()
+      revision++
+      for (const { key, value } of batch) {
+        if (value === undefined) entries.delete(key)
+        else entries.set(key, { value: Uint8Array.from(value), revision })
+        changed.delete(key)
+        changed.set(key, revision)
+      }
+      forget()
+      return revision
+    },
+    revision: () => revision,
+    changes(since): Changes | undefined {
+      return since < forgotten ? undefined : { revision, keys: changesAfter(since) }
+    },
+    close: async () => {},
+  }
+}
+
+const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The names directly under `prefix` among sorted keys. */
+export function childrenOf(prefix: string, sortedKeys: Iterable<string>, page?: Page): string[] {
+  const names: string[] = []
+  const limit = page?.limit ?? Infinity
+  const end = endOf(prefix)
+  for (const key of sortedKeys) {
+    if (key < prefix) continue
+    if (key >= end) break
+    const slash = key.indexOf('/', prefix.length)
+    const name = slash < 0 ? key.slice(prefix.length) : key.slice(prefix.length, slash + 1)
+    if (name === names.at(-1)) continue
+    if (page?.after !== undefined && name <= page.after) continue
+    if (names.length >= limit) break
+    names.push(name)
+  }
+  return names
+}

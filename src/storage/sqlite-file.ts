@@ -1,0 +1,41 @@
+/** How a coffer database file is opened: the settings durability rests on, set and read back. */
+import { DatabaseSync } from 'node:sqlite'
+
+/** Another process may hold the write lock for one group commit, not longer. */
+const BUSY_MS = 10_000
+
+export function openDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: BUSY_MS })
+  try {
+    db.exec('PRAGMA journal_mode = WAL')
+    // Without FULL an acknowledged write can be undone by a power cut (WAL + NORMAL).
+    db.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF')
+    db.exec(
+      'PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 1000',
+    )
+    db.exec(SCHEMA)
+    const mode = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string }
+    const sync = db.prepare('PRAGMA synchronous').get() as { synchronous: number }
+    if (mode.journal_mode !== 'wal' || sync.synchronous !== 2) {
+      throw new Error(
+        `storage "sqlite": ${path} cannot be made durable here (journal ${mode.journal_mode},` +
+          ` synchronous ${sync.synchronous}); use a local disk`,
+      )
+    }
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS entry (
+    key TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    value BLOB
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS entry_revision ON entry (revision);
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  INSERT OR IGNORE INTO meta VALUES ('revision', 0), ('forgotten', 0);
+`

@@ -1,0 +1,181 @@
+/**
+ * The writing half of the SQLite store, on both sides of its thread. Requests of one turn travel in
+ * one message; all that has arrived when the thread is free commits as one transaction, in which
+ * each request is still refused or applied by itself.
+ *
+ * After any storage error nobody knows what the file holds, so the handle is thrown away and every
+ * request of the group fails as "unknown"; the next group opens the file again.
+ */
+import { type DatabaseSync, type StatementSync } from 'node:sqlite'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { openDatabase } from './sqlite-file.ts'
+import { endOf, type Expect, StoreConflict, type Write } from './store.ts'
+
+type Job = { id: number; batch: readonly Write[]; expect: Expect }
+/** A revision, 'conflict', or the text of a storage error (which names files, never values). */
+type Outcome = { id: number; revision?: number; conflict?: true; trouble?: string }
+
+export type Writer = {
+  write(batch: readonly Write[], expect: Expect): Promise<number>
+  close(): Promise<void>
+}
+
+/** Deletions are remembered for this many revisions, then purged. */
+const REMEMBERED = 20_000
+const PURGE_EVERY = 5_000
+
+export function sqliteWriter(path: string): Writer {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { coffer: path }, env: {} })
+  const waiting = new Map<
+    number,
+    { done: (revision: number) => void; failed: (e: Error) => void }
+  >()
+  let queue: Job[] = []
+  let nextId = 0
+  let broken: Error | undefined
+  worker.unref()
+
+  worker.on('message', (outcomes: Outcome[]) => {
+    for (const { id, revision, conflict, trouble } of outcomes) {
+      const waiter = waiting.get(id)
+      waiting.delete(id)
+      if (revision !== undefined) waiter?.done(revision)
+      else if (conflict) waiter?.failed(new StoreConflict())
+      else waiter?.failed(new Error(`storage: ${trouble}`))
+    }
+    if (waiting.size === 0) worker.unref()
+  })
+  const fail = (error: Error) => {
+    broken = error
+    for (const waiter of waiting.values()) waiter.failed(error)
+    waiting.clear()
+  }
+  worker.on('error', (error) =>
+    fail(new Error('storage: the writer has stopped', { cause: error })),
+  )
+  worker.on('exit', () => fail(new Error('storage: the writer is closed')))
+
+  const send = () => {
+    const jobs = queue
+    queue = []
+    worker.postMessage(jobs)
+  }
+  return {
+    write(batch, expect) {
+      if (broken) return Promise.reject(broken)
+      return new Promise((done, failed) => {
+        const id = nextId++
+        if (waiting.size === 0) worker.ref()
+        waiting.set(id, { done, failed })
+        if (queue.push({ id, batch, expect }) === 1) setImmediate(send)
+      })
+    },
+    async close() {
+      if (broken) return
+      const gone = new Promise((done) => worker.once('exit', done))
+      worker.ref()
+      worker.postMessage('close')
+      await gone
+    },
+  }
+}
+
+/** The thread. */
+function serve(path: string): void {
+  let open: Committer | undefined
+  let jobs: Job[] = []
+  const port = parentPort!
+  const commit = () => {
+    const group = jobs
+    jobs = []
+    try {
+      open ??= committer(openDatabase(path))
+      port.postMessage(open.commit(group))
+    } catch (error) {
+      open?.discard()
+      open = undefined
+      const trouble = error instanceof Error ? error.message : 'unknown trouble'
+      port.postMessage(group.map(({ id }): Outcome => ({ id, trouble })))
+    }
+  }
+  port.on('message', (message: Job[] | 'close') => {
+    if (message === 'close') {
+      open?.discard()
+      port.close()
+      return
+    }
+    // Whatever else has arrived by the next turn joins the group.
+    if (jobs.length === 0) setImmediate(commit)
+    jobs.push(...message)
+  })
+}
+
+type Committer = { commit(group: readonly Job[]): Outcome[]; discard(): void }
+
+function committer(db: DatabaseSync): Committer {
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const commit = db.prepare('COMMIT')
+  const getRevision = db.prepare("SELECT value FROM meta WHERE name = 'revision'")
+  const setRevision = db.prepare("UPDATE meta SET value = ? WHERE name = 'revision'")
+  const put = db.prepare('INSERT OR REPLACE INTO entry (key, revision, value) VALUES (?, ?, ?)')
+  const holds = expectations(db)
+  let purgedAt = 0
+
+  return {
+    commit(group) {
+      begin.run()
+      let { value: revision } = getRevision.get() as { value: number }
+      const outcomes = group.map(({ id, batch, expect }): Outcome => {
+        if (!holds(expect)) return { id, conflict: true }
+        revision++
+        for (const { key, value } of batch) put.run(key, revision, value ?? null)
+        return { id, revision }
+      })
+      setRevision.run(revision)
+      if (revision > purgedAt + PURGE_EVERY) {
+        purge(db, revision)
+        purgedAt = revision
+      }
+      commit.run()
+      return outcomes
+    },
+    discard() {
+      try {
+        db.close()
+      } catch {
+        // A broken handle may refuse even that.
+      }
+    },
+  }
+}
+
+function expectations(db: DatabaseSync): (expect: Expect) => boolean {
+  const revisionOf = db.prepare('SELECT revision FROM entry WHERE key = ? AND value IS NOT NULL')
+  const forgotten = db.prepare("SELECT value FROM meta WHERE name = 'forgotten'")
+  // The index on revision finds the few newest rows; the key range alone could be a whole mount.
+  const newer: StatementSync = db.prepare(
+    'SELECT 1 FROM entry INDEXED BY entry_revision WHERE revision > ? AND key >= ? AND key < ? LIMIT 1',
+  )
+  return ({ keys, ranges }) => {
+    for (const { key, revision } of keys) {
+      const row = revisionOf.get(key) as { revision: number } | undefined
+      if ((row?.revision ?? 0) !== revision) return false
+    }
+    for (const { prefix, since } of ranges) {
+      if ((forgotten.get() as { value: number }).value > since) return false
+      if (newer.get(since, prefix, endOf(prefix))) return false
+    }
+    return true
+  }
+}
+
+function purge(db: DatabaseSync, revision: number): void {
+  const upTo = revision - REMEMBERED
+  if (upTo <= 0) return
+  db.prepare('DELETE FROM entry WHERE value IS NULL AND revision <= ?').run(upTo)
+  db.prepare("UPDATE meta SET value = ? WHERE name = 'forgotten'").run(upTo)
+}
+
+if (!isMainThread && (workerData as { coffer?: string } | null)?.coffer) {
+  serve((workerData as { coffer: string }).coffer)
+}

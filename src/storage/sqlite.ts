@@ -1,0 +1,127 @@
+/**
+ * The default store: one SQLite file in WAL mode with synchronous=FULL. Reads are answered on the
+ * caller's thread (5 us each); writes go to a worker thread that commits all that waits as one
+ * group, so that one fsync serves many requests. Any number of processes may share the file.
+ *
+ *   entry(key, revision, value)   value NULL = deleted at that revision (kept for `changes`)
+ *   meta(name, value)             revision: the newest; forgotten: deletions up to here are purged
+ */
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { openDatabase } from './sqlite-file.ts'
+import { sqliteWriter } from './sqlite-writer.ts'
+import { type Changes, endOf, type Entry, type Page, type Store } from './store.ts'
+
+export type SqliteOptions = {
+  /** The database file; created with mode 0600 in a folder made with mode 0700. */
+  path: string
+}
+
+export function sqliteStore({ path }: SqliteOptions): Store {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const fresh = !existsSync(path)
+  let db = openDatabase(path)
+  if (fresh) chmodSync(path, 0o600)
+  let read = statements(db)
+  const writer = sqliteWriter(path)
+  let dataVersion = -1
+  let revision = 0
+
+  /** A reader that failed is not asked again: the file is opened anew. */
+  function reading<T>(ask: () => T): T {
+    try {
+      return ask()
+    } catch (error) {
+      try {
+        db.close()
+      } catch {
+        // It is being thrown away.
+      }
+      db = openDatabase(path)
+      read = statements(db)
+      dataVersion = -1
+      throw error
+    }
+  }
+
+  return {
+    type: 'sqlite',
+    get: (key) =>
+      reading(() => {
+        const row = read.get.get(key) as { value: Uint8Array; revision: number } | undefined
+        return row as Entry | undefined
+      }),
+    list: (prefix, page) => reading(() => list(read, prefix, page)),
+    write: (batch, expect) => writer.write(batch, expect),
+    revision: () =>
+      reading(() => {
+        // data_version moves when any other connection has committed; asking it costs 2 us.
+        const { data_version: now } = read.dataVersion.get() as { data_version: number }
+        if (now !== dataVersion) {
+          revision = (read.revision.get() as { value: number }).value
+          dataVersion = now
+        }
+        return revision
+      }),
+    changes: (since) => reading(() => changes(read, since)),
+    async close() {
+      await writer.close()
+      db.close()
+    },
+  }
+}
+
+type Statements = Record<
+  'get' | 'next' | 'dataVersion' | 'revision' | 'forgotten' | 'changes',
+  StatementSync
+>
+
+function statements(db: DatabaseSync): Statements {
+  return {
+    get: db.prepare('SELECT value, revision FROM entry WHERE key = ? AND value IS NOT NULL'),
+    next: db.prepare(
+      'SELECT key FROM entry WHERE key >= ? AND key < ? AND value IS NOT NULL ORDER BY key',
+    ),
+    dataVersion: db.prepare('PRAGMA data_version'),
+    revision: db.prepare("SELECT value FROM meta WHERE name = 'revision'"),
+    forgotten: db.prepare("SELECT value FROM meta WHERE name = 'forgotten'"),
+    changes: db.prepare('SELECT key, revision FROM entry WHERE revision > ?'),
+  }
+}
+
+/** Walks the keys, but leaps over what is below a folder once the folder is known. */
+function list(read: Statements, prefix: string, page?: Page): string[] {
+  const names: string[] = []
+  const end = endOf(prefix)
+  const limit = page?.limit ?? Infinity
+  const { after } = page ?? {}
+  let from = after === undefined ? prefix : prefix + (after.endsWith('/') ? endOf(after) : after)
+  for (let leap = true; leap;) {
+    leap = false
+    for (const row of read.next.iterate(from, end)) {
+      const key = row['key'] as string
+      const slash = key.indexOf('/', prefix.length)
+      const name = key.slice(prefix.length, slash < 0 ? undefined : slash + 1)
+      if (after !== undefined && name <= after) continue
+      if (names.length >= limit) return names
+      names.push(name)
+      if (slash >= 0) {
+        from = endOf(key.slice(0, slash + 1))
+        leap = true
+        break
+      }
+    }
+  }
+  return names
+}
+
+function changes(read: Statements, since: number): Changes | undefined {
+  if ((read.forgotten.get() as { value: number }).value > since) return undefined
+  // Asked before the rows: a write that changed no key still took a number, and one that comes in
+  // between is in the rows.
+  const counter = (read.revision.get() as { value: number }).value
+  const rows = read.changes.all(since) as { key: string; revision: number }[]
+  const newest = rows.reduce((max, row) => Math.max(max, row.revision), counter)
+  return { revision: newest, keys: rows.map((row) => row.key) }
+}
