@@ -1,0 +1,79 @@
+/**
+ * Names on disk. Each path segment is encrypted deterministically (the same name in the same folder
+ * always looks the same, so keys can be found and folders listed) in the manner of a synthetic IV:
+ *
+ *   iv = HMAC-SHA256(k1, folder ‖ 0 ‖ segment)[0..16]     segment' = base64url(iv ‖ AES-CTR(k2, iv, segment))
+ *
+ * The iv authenticates the name and binds it to its folder. What a thief of the file still sees:
+ * the shape of the tree, how long names are, and which folders changed when.
+ */
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import { deriveKey, TamperedError } from '../crypto/aead.ts'
+
+const IV_BYTES = 16
+/** Rooms whose names come from us (times, counters, digests), and which must sort on disk. */
+const CLEAR = /^due\//
+const MEMO_MAX = 20_000
+
+export type Names = {
+  /** The store's key of a path. */
+  hide(path: string): string
+  /** The name that was hidden under a folder path ('' or ending in '/'); keeps a trailing slash. */
+  show(folder: string, hidden: string): string
+}
+
+export function names(key: Uint8Array): Names {
+  const macKey = deriveKey(key, 'names/iv/v1')
+  const cipherKey = deriveKey(key, 'names/cipher/v1')
+  // Two generations: when the young one is full it becomes the old one, and the old one is dropped.
+  let young = new Map<string, string>()
+  let old = new Map<string, string>()
+
+  const ivOf = (folder: string, segment: string) =>
+    createHmac('sha256', macKey)
+      .update(folder)
+      .update('\0')
+      .update(segment)
+      .digest()
+      .subarray(0, IV_BYTES)
+
+  function hideSegment(folder: string, segment: string): string {
+    const iv = ivOf(folder, segment)
+    const cipher = createCipheriv('aes-256-ctr', cipherKey, iv)
+    return Buffer.concat([iv, cipher.update(segment, 'utf8')]).toString('base64url')
+  }
+
+  function hide(path: string): string {
+    if (path === '' || CLEAR.test(path)) return path
+    const known = young.get(path) ?? old.get(path)
+    if (known !== undefined) return known
+    const slash = path.endsWith('/') ? path.length - 1 : -1
+    const cut = path.lastIndexOf('/', slash < 0 ? undefined : slash - 1) + 1
+    const folder = path.slice(0, cut)
+    const segment = path.slice(cut, slash < 0 ? undefined : slash)
+    const parent = folder === '' ? 'd/' : hide(folder)
+    const hidden = `${parent}${hideSegment(folder, segment)}${slash < 0 ? '' : '/'}`
+    if (young.size >= MEMO_MAX) {
+      old = young
+      young = new Map()
+    }
+    young.set(path, hidden)
+    return hidden
+  }
+
+  return {
+    hide,
+    show(folder, hidden) {
+      if (CLEAR.test(folder)) return hidden
+      const isFolder = hidden.endsWith('/')
+      const bytes = Buffer.from(isFolder ? hidden.slice(0, -1) : hidden, 'base64url')
+      const iv = bytes.subarray(0, IV_BYTES)
+      const cipher = createDecipheriv('aes-256-ctr', cipherKey, iv)
+      const segment = cipher.update(bytes.subarray(IV_BYTES)).toString('utf8')
+      if (!timingSafeEqual(iv, ivOf(folder, segment))) {
+        throw new TamperedError('a stored name does not authenticate')
+      }
+      return isFolder ? `${segment}/` : segment
+    },
+  }
+}

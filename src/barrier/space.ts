@@ -1,0 +1,297 @@
+/**
+ * The unsealed store: JSON objects under plain paths. It seals and opens records, hides names, and
+ * keeps decoded entries in a cache that is exact: before a transaction begins, the store is asked
+ * for its revision (once for all requests of one turn) and whatever has changed is dropped.
+ *
+ * An entry that has not changed is the same object each time, so callers may key what they derive
+ * from it (a compiled policy, a reply's text) on its identity.
+ */
+import { parseJson } from '../lib/json.ts'
+import { type Page, type Store, StoreConflict, type Write } from '../storage/store.ts'
+import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
+import { type Names, names } from './names.ts'
+import { keyUsage, type KeyUsage } from './usage.ts'
+
+export type Cached = {
+  readonly path: string
+  readonly key: string
+  /** 0 = there is no such entry. */
+  readonly revision: number
+  readonly value: object | undefined
+}
+
+/** Entries per generation; two generations are kept. */
+const CACHE_MAX = 20_000
+/** Larger entries are decoded anew at each read: the cache is for the many small ones. */
+const CACHED_BYTES_MAX = 64 * 1024
+
+export class Space {
+  readonly store: Store
+  #keyring: Keyring
+  #names: Names
+  #rootKey: Buffer
+  #usage: KeyUsage
+  #revision = -1
+  #asked = false
+  #young = new Map<string, Cached>()
+  #old = new Map<string, Cached>()
+  #pathOf = new Map<string, string>()
+
+  constructor(store: Store, rootKey: Buffer, keyring: Keyring) {
+    this.store = store
+    this.#rootKey = rootKey
+    this.#keyring = keyring
+    this.#names = names(keyring.fixed)
+    this.#usage = keyUsage(store, keyring.term)
+  }
+
+  get keyring(): Keyring {
+    return this.#keyring
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** A transaction on the newest state. */
+  async begin(): Promise<Tx> {
+    await this.#refresh()
+    return new Tx(this)
+  }
+
+  /**
+   * As `begin`, sharing the question with all requests that arrive in this turn of the event loop.
+   * Only for the poll phase: there, whatever was acknowledged before a request was sent is in.
+   */
+  async beginShared(): Promise<Tx> {
+    if (!this.#asked) {
+      await this.#refresh()
+      this.#asked = true
+      setImmediate(() => (this.#asked = false))
+    }
+    return new Tx(this)
+  }
+
+  async #refresh(): Promise<void> {
+    const newest = this.store.revision()
+    const revision = typeof newest === 'number' ? newest : await newest
+    if (revision === this.#revision) return
+    const changes = this.#revision < 0 ? undefined : await this.store.changes(this.#revision)
+    if (!changes) {
+      this.#forgetAll()
+      this.#revision = revision
+      if (revision > 0) await this.#reloadKeyring()
+      return
+    }
+    for (const key of changes.keys) {
+      if (key === KEYRING_KEY) await this.#reloadKeyring()
+      this.#forget(key)
+    }
+    this.#revision = changes.revision
+  }
+
+  #forget(key: string): void {
+    const path = this.#pathOf.get(key)
+    if (path === undefined) return
+    this.#pathOf.delete(key)
+    this.#young.delete(path)
+    this.#old.delete(path)
+  }
+
+  #forgetAll(): void {
+    this.#young.clear()
+    this.#old.clear()
+    this.#pathOf.clear()
+  }
+
+  async #reloadKeyring(): Promise<void> {
+    const entry = await this.store.get(KEYRING_KEY)
+    if (!entry) return
+    const keyring = openKeyring(this.#rootKey, entry.value)
+    if (keyring.term === this.#keyring.term) return
+    this.#keyring = keyring
+    this.#usage = keyUsage(this.store, keyring.term)
+  }
+
+  /** The cached entry, or undefined when it must be fetched. */
+  peek(path: string): Cached | undefined {
+    const hit = this.#young.get(path)
+    if (hit) return hit
+    const older = this.#old.get(path)
+    if (older) this.#remember(older)
+    return older
+  }
+
+  async fetch(path: string): Promise<Cached> {
+    const key = this.#names.hide(path)
+    const found = this.store.get(key)
+    const entry = found instanceof Promise ? await found : found
+    if (!entry) return this.#remember({ path, key, revision: 0, value: undefined })
+    const plain = this.#keyring.openRecord(key, entry.value)
+    const value = parseJson(plain.toString('utf8')) as object
+    const cached = { path, key, revision: entry.revision, value }
+    // What a later process has written stays out: the cache is a picture of one revision.
+    const keep = plain.length <= CACHED_BYTES_MAX && entry.revision <= this.#revision
+    return keep ? this.#remember(cached) : cached
+  }
+
+  #remember(cached: Cached): Cached {
+    if (this.#young.size >= CACHE_MAX) {
+      for (const dropped of this.#old.values()) {
+        if (!this.#young.has(dropped.path)) this.#pathOf.delete(dropped.key)
+      }
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(cached.path, cached)
+    this.#pathOf.set(cached.key, cached.path)
+    return cached
+  }
+
+  keyOf(path: string): string {
+    return this.#names.hide(path)
+  }
+
+  async list(prefix: string, page?: Page): Promise<string[]> {
+    const hidden = await this.store.list(this.#names.hide(prefix))
+    const clear = hidden.map((name) => this.#names.show(prefix, name)).sort(bytewise)
+    const from =
+      page?.after === undefined ? clear : clear.filter((n) => bytewise(n, page.after!) > 0)
+    return page?.limit ? from.slice(0, page.limit) : from
+  }
+
+  /** Commits all or nothing; throws StoreConflict when what `tx` read has changed. */
+  async commit(tx: Tx, also: readonly Write[] = []): Promise<void> {
+    const writes = tx.pending()
+    if (!this.#usage.take(writes.length)) await this.#usage.refill(writes.length)
+    const batch: Write[] = [...also]
+    for (const [path, value] of writes) {
+      const key = this.#names.hide(path)
+      if (value === undefined) batch.push({ key, value })
+      else
+        batch.push({
+          key,
+          value: this.#keyring.sealRecord(key, Buffer.from(JSON.stringify(value))),
+        })
+    }
+    await this.store.write(batch, tx.expectations())
+  }
+
+  /** How many records the newest key has sealed, by the persisted count (never too low). */
+  encryptions(): Promise<number> {
+    return this.#usage.total()
+  }
+}
+
+/** UTF-8 order, which code unit order is not beyond the basic plane. */
+function bytewise(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** One request's view: reads are remembered, writes wait for the commit. */
+export class Tx {
+  readonly #space: Space
+  readonly #since: number
+  #misses = 0
+  #reads = new Map<string, Cached>()
+  #ranges: string[] = []
+  #writes = new Map<string, object | undefined>()
+
+  constructor(space: Space) {
+    this.#space = space
+    this.#since = space.revision
+  }
+
+  async get<T extends object>(path: string): Promise<T | undefined> {
+    if (this.#writes.size > 0 && this.#writes.has(path))
+      return this.#writes.get(path) as T | undefined
+    let cached = this.#reads.get(path)
+    if (!cached) {
+      cached = this.#space.peek(path)
+      if (!cached) {
+        this.#misses++
+        cached = await this.#space.fetch(path)
+      }
+      this.#reads.set(path, cached)
+    }
+    return cached.value as T | undefined
+  }
+
+  put(path: string, value: object): void {
+    this.#writes.set(path, value)
+  }
+
+  remove(path: string): void {
+    this.#writes.set(path, undefined)
+  }
+
+  async list(prefix: string, page?: Page): Promise<string[]> {
+    this.#misses++
+    this.#ranges.push(prefix)
+    const pending = [...this.#writes].filter(([path]) => path.startsWith(prefix))
+    if (pending.length === 0) return this.#space.list(prefix, page)
+    return this.#listWithPending(prefix, pending, page)
+  }
+
+  async #listWithPending(
+    prefix: string,
+    pending: [string, object | undefined][],
+    page?: Page,
+  ): Promise<string[]> {
+    const names = new Set(await this.#space.list(prefix))
+    for (const [path, value] of pending) {
+      const rest = path.slice(prefix.length)
+      const slash = rest.indexOf('/')
+      const name = slash < 0 ? rest : rest.slice(0, slash + 1)
+      if (value !== undefined) names.add(name)
+      else if (slash < 0) names.delete(name)
+    }
+    const sorted = [...names].sort(bytewise)
+    const from =
+      page?.after === undefined ? sorted : sorted.filter((n) => bytewise(n, page.after!) > 0)
+    return page?.limit ? from.slice(0, page.limit) : from
+  }
+
+  get dirty(): boolean {
+    return this.#writes.size > 0
+  }
+
+  /** A copy of the writes so far; `rollback` returns to it. */
+  mark(): ReadonlyMap<string, object | undefined> {
+    return new Map(this.#writes)
+  }
+
+  rollback(mark: ReadonlyMap<string, object | undefined>): void {
+    this.#writes = new Map(mark)
+  }
+
+  pending(): [string, object | undefined][] {
+    return [...this.#writes]
+  }
+
+  expectations() {
+    return {
+      keys: [...this.#reads.values()].map(({ key, revision }) => ({ key, revision })),
+      ranges: this.#ranges.map((prefix) => ({
+        prefix: this.#space.keyOf(prefix),
+        since: this.#since,
+      })),
+    }
+  }
+
+  /**
+   * Whether all that was read stood together at one moment. Writers need not ask: the commit does.
+   * Costs nothing when all came from the cache and no time has passed.
+   */
+  async consistent(): Promise<boolean> {
+    if (this.#misses === 0 && this.#space.revision === this.#since) return true
+    if ((await this.#space.store.revision()) === this.#since) return true
+    const changes = await this.#space.store.changes(this.#since)
+    if (!changes) return false
+    const read = new Set([...this.#reads.values()].map(({ key }) => key))
+    const ranges = this.#ranges.map((prefix) => this.#space.keyOf(prefix))
+    return !changes.keys.some((key) => read.has(key) || ranges.some((p) => key.startsWith(p)))
+  }
+}
+
+export { StoreConflict }
