@@ -1,0 +1,36 @@
+/**
+ * Every command of the program, by its first word. A family is imported only when it is used, so
+ * that `coffer kv get` does not pay for the code of `coffer server`.
+ */
+import { type Command } from './command.ts'
+
+type Loaded = { readonly command: Command } | { readonly commands: readonly Command[] }
+
+export type Family = {
+  readonly name: string
+  readonly summary: string
+  readonly group: 'Everyday' | 'Server' | 'Access' | 'This program'
+  readonly load: () => Promise<Loaded>
+}
+
+// oxfmt-ignore
+export const FAMILIES: readonly Family[] = [
+  { group: 'Everyday', name: 'read', summary: 'Reads data from a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'write', summary: 'Writes data to a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'list', summary: 'Lists the names below a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'patch', summary: 'Changes part of the data at a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'delete', summary: 'Deletes what is at a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'unwrap', summary: 'Opens a wrapping token, once', load: () => import('./commands/lease.ts') },
+  { group: 'Server', name: 'status', summary: 'Shows whether the server is sealed', load: () => import('./commands/status.ts') },
+  { group: 'Access', name: 'lease', summary: 'Looks up, renews and revokes leases', load: () => import('./commands/lease.ts') },
+  { group: 'This program', name: 'print', summary: 'Prints what this program would use', load: () => import('./commands/local.ts') },
+  { group: 'This program', name: 'path-help', summary: 'Shows what a path of the API takes', load: () => import('./commands/local.ts') },
+  { group: 'This program', name: 'version', summary: 'Prints the version', load: () => import('./commands/local.ts') },
+]
+
+/** Loads the commands whose path starts with the name of the family. */
+export async function commandsOf(family: Family): Promise<readonly Command[]> {
+  const loaded = await family.load()
+  const all = 'command' in loaded ? [loaded.command] : loaded.commands
+  return all.filter(({ path }) => path[0] === family.name)
+}

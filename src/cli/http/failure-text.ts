@@ -1,0 +1,115 @@
+/**
+ * What a failed request says: the text as Vault's clients print it, and, where it is known, the
+ * next thing to do.
+ */
+import { isObject, parseJson } from '../../lib/json.ts'
+import { CliError, messageOf } from '../cli-error.ts'
+
+/** A request that the server refused. `exit` is 2, as for everything remote. */
+export class ApiFailure extends CliError {
+  readonly status: number
+  readonly errors: readonly string[]
+
+  constructor(status: number, errors: readonly string[], options: { text: string; hint?: string }) {
+    super(options.text, { exit: 2, ...(options.hint === undefined ? {} : { hint: options.hint }) })
+    this.status = status
+    this.errors = errors
+  }
+}
+
+export type Asked = {
+  readonly method: string
+  readonly url: string
+  readonly namespace: string | undefined
+  /** `Error reading secret/x`: what the command was about. */
+  readonly doing: string
+  readonly program: string
+}
+
+export function refused(asked: Asked, status: number, body: string): ApiFailure {
+  const errors = errorsIn(body)
+  const detail =
+    errors === undefined
+      ? `Code: ${status}. Raw Message:\n\n${body.trim()}`
+      : `Code: ${status}. Errors:\n${errors.map((each) => `\n* ${each}`).join('')}`
+  const where = asked.namespace === undefined ? '' : `Namespace: ${asked.namespace}\n`
+  const text =
+    `${asked.doing}: Error making API request.\n\n${where}` +
+    `URL: ${asked.method} ${asked.url}\n${detail}`
+  const hint = hintFor(asked.program, status, errors ?? [])
+  return new ApiFailure(status, errors ?? [], { text, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** The `errors` of a body, or undefined when it is not an error of this API. */
+function errorsIn(body: string): string[] | undefined {
+  try {
+    const parsed = parseJson(body)
+    if (!isObject(parsed) || !Array.isArray(parsed['errors'])) return undefined
+    return parsed['errors'].map(String)
+  } catch {
+    return undefined
+  }
+}
+
+function hintFor(program: string, status: number, errors: readonly string[]): string | undefined {
+  const said = errors.join('\n')
+  if (status === 503 && /sealed/i.test(said)) return `unseal it first: ${program} operator unseal`
+  if (/preflight capability check/.test(said)) {
+    return `see what the token may do there: ${program} token capabilities <path>`
+  }
+  if (status === 403) return `see what the token is and may do: ${program} token lookup`
+  if (status === 429) return 'a quota was reached: wait a little, then try again'
+  if (status === 404 && /no handler for route/.test(said)) {
+    return `see which mounts there are: ${program} secrets list`
+  }
+  if (status === 400 && /not initialized/i.test(said)) return `run: ${program} operator init`
+  return undefined
+}
+
+type Problem = { readonly words: string; readonly hint?: string }
+
+/** A request that never got an answer: connection, name or TLS. */
+export function unreachable(asked: Asked, address: string, cause: unknown): CliError {
+  const { words, hint } = problem(asked.program, address, cause)
+  const verb = asked.method.charAt(0) + asked.method.slice(1).toLowerCase()
+  return new CliError(`${asked.doing}: ${verb} "${asked.url}": ${words}`, {
+    exit: 2,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function problem(program: string, address: string, cause: unknown): Problem {
+  const code = (cause as NodeJS.ErrnoException).code ?? ''
+  const words = messageOf(cause)
+  const host = address.replace(/^\w+:\/\//, '')
+  if (/WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST|UNKNOWN_PROTOCOL/.test(code) || code === 'EPROTO') {
+    return {
+      words: 'http: server gave HTTP response to HTTPS client',
+      hint: `the server speaks plain HTTP: export VAULT_ADDR=http://${host}`,
+    }
+  }
+  if (code.startsWith('HPE_') || (code === 'ECONNRESET' && address.startsWith('http:'))) {
+    return {
+      words: 'the server did not answer in HTTP',
+      hint: `if it speaks TLS: export VAULT_ADDR=https://${host}`,
+    }
+  }
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') {
+    return {
+      words: `dial tcp ${host}: connect: connection refused`,
+      hint: `is the server running? start one with: ${program} server -dev, or set VAULT_ADDR`,
+    }
+  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return { words: `dial tcp: lookup ${host}: no such host`, hint: 'check VAULT_ADDR' }
+  }
+  if ((cause as Error).name === 'TimeoutError' || code === 'ABORT_ERR') {
+    return { words: 'request timed out', hint: 'wait longer with VAULT_CLIENT_TIMEOUT=5m' }
+  }
+  if (/CERT|SIGNATURE|ISSUER|ALTNAME/.test(code)) {
+    const trust = 'trust the authority of the server with -ca-cert=<file> or VAULT_CACERT'
+    return { words: `tls: failed to verify certificate: ${words}`, hint: trust }
+  }
+  return { words: words === '' ? code || 'no answer' : words }
+}

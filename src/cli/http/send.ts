@@ -1,0 +1,93 @@
+/**
+ * One HTTP exchange over node:http or node:https: no retries, no redirects, no opinions. It is its
+ * own code and not `fetch` because the CLI needs client certificates, server names and sockets.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { request as plain } from 'node:http'
+import { request as secure, type RequestOptions } from 'node:https'
+import { join } from 'node:path'
+import { CliError, messageOf } from '../cli-error.ts'
+import { type Tls } from '../settings.ts'
+
+export type Wire = {
+  readonly method: string
+  readonly url: URL
+  /** Path and query exactly as they go out; `URL` would resolve dots in it. */
+  readonly target: string
+  readonly socket: string | undefined
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body: string | undefined
+}
+
+export type Received = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly text: string
+}
+
+/** Rejects with node's own error when nothing could be sent or nothing came back. */
+export function send(wire: Wire, options: { tls: Tls; timeoutSeconds: number }): Promise<Received> {
+  const { url } = wire
+  const https = url.protocol === 'https:'
+  const settings: RequestOptions = {
+    method: wire.method,
+    path: wire.target,
+    headers: { ...wire.headers, connection: 'close' },
+    agent: false,
+    signal: AbortSignal.timeout(options.timeoutSeconds * 1000),
+    ...(wire.socket === undefined
+      ? { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (https ? 443 : 80) }
+      : { socketPath: wire.socket }),
+    ...(https ? tlsOptions(options.tls) : {}),
+  }
+  return new Promise((done, fail) => {
+    const request = (https ? secure : plain)(settings, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', fail)
+      response.on('end', () => {
+        const { statusCode: status = 0, headers } = response
+        done({ status, headers, text: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    request.on('error', fail)
+    request.end(wire.body)
+  })
+}
+
+function tlsOptions(tls: Tls): RequestOptions {
+  const ca = [
+    ...(tls.caCert === undefined ? [] : [readPem('-ca-cert', tls.caCert)]),
+    ...(tls.caPath === undefined ? [] : readFolder(tls.caPath)),
+  ]
+  if ((tls.clientCert === undefined) !== (tls.clientKey === undefined)) {
+    throw new CliError('both -client-cert and -client-key are needed for a client certificate')
+  }
+  return {
+    rejectUnauthorized: !tls.skipVerify,
+    ...(ca.length > 0 ? { ca } : {}),
+    ...(tls.clientCert === undefined ? {} : { cert: readPem('-client-cert', tls.clientCert) }),
+    ...(tls.clientKey === undefined ? {} : { key: readPem('-client-key', tls.clientKey) }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  }
+}
+
+function readPem(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new CliError(`cannot read the file of ${flag}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function readFolder(path: string): string[] {
+  let names: string[]
+  try {
+    names = readdirSync(path)
+  } catch (cause) {
+    throw new CliError(`cannot read the folder of -ca-path: ${messageOf(cause)}`, { cause })
+  }
+  return names
+    .filter((name) => /\.(pem|crt|cer)$/.test(name))
+    .map((n) => readPem('-ca-path', join(path, n)))
+}

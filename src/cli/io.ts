@@ -1,0 +1,41 @@
+/**
+ * The world as the CLI sees it: streams, environment, home. Tests hand in their own, and read what
+ * was printed.
+ */
+import { homedir } from 'node:os'
+import { type Readable } from 'node:stream'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+export type Sink = {
+  write(text: string): unknown
+  readonly isTTY?: boolean | undefined
+}
+
+export type Io = {
+  readonly env: Env
+  readonly stdin: Readable & {
+    readonly isTTY?: boolean | undefined
+    setRawMode?(on: boolean): unknown
+  }
+  readonly stdout: Sink
+  readonly stderr: Sink
+  readonly home: string
+}
+
+export function processIo(): Io {
+  const { env, stdin, stdout, stderr } = process
+  // A reader that went away (`| head`) is not an error worth words.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  return { env, stdin, stdout, stderr, home: env['HOME'] ?? homedir() }
+}
+
+/** All of standard input, as text. */
+export async function readAll(stdin: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array | string))
+  return Buffer.concat(chunks).toString('utf8')
+}

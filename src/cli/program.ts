@@ -1,0 +1,195 @@
+/**
+ * From words to an exit code: find the command, parse its flags, run it, print what went wrong.
+ * This is the whole program but for the process it runs in.
+ */
+import { CliError, messageOf, PrintedInstead } from './cli-error.ts'
+import { type Command, type Context, type Flags } from './command.ts'
+import { commandsOf, FAMILIES, type Family } from './families.ts'
+import { commandHelp, groupHelp, globalsBeside, programHelp } from './help.ts'
+import { type Api, connect } from './http/api.ts'
+import { type Io } from './io.ts'
+import { nearest } from './nearest.ts'
+import { printer } from './output/printer.ts'
+import { checkArgs, parseArgv, parseLeading } from './parse.ts'
+import { globalFlags, type GlobalValues, readSettings } from './settings.ts'
+
+const NO_SUCH_COMMAND = 127
+const VERSION_FLAGS = new Set(['-v', '-version', '--version'])
+const HELP_FLAGS = new Set(['-h', '-help', '--help'])
+
+type Run = { readonly program: string; readonly io: Io }
+
+/** Runs one command line and gives its exit code. Never throws. */
+export async function runProgram(
+  program: string,
+  argv: readonly string[],
+  io: Io,
+): Promise<number> {
+  const run = { program, io }
+  const plain = printer(io, { color: (io.env['NO_COLOR'] ?? '') === '', format: 'table' })
+  try {
+    return await dispatch(run, argv)
+  } catch (error) {
+    if (error instanceof PrintedInstead) {
+      plain.line(error.message)
+      return 0
+    }
+    if (error instanceof CliError) {
+      plain.error(error)
+      return error.exit
+    }
+    plain.error({
+      message: `internal error: ${messageOf(error)}`,
+      hint: 'this is a defect of the program; COFFER_DEBUG=1 shows where',
+    })
+    if (io.env['COFFER_DEBUG'] === '1') io.stderr.write(`${(error as Error).stack}\n`)
+    return 1
+  }
+}
+
+async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
+  const [first = ''] = argv
+  if (VERSION_FLAGS.has(first)) return dispatch(run, ['version', ...argv.slice(1)])
+  if (HELP_FLAGS.has(first) || first === 'help') return help(run, argv.slice(1))
+  if (first === '-autocomplete-install' || first === '-autocomplete-uninstall') {
+    throw new CliError('completion is installed by your shell', {
+      hint: `add to ~/.bashrc: source <(${run.program} completion bash)`,
+    })
+  }
+  const { taken } = parseLeading(argv, globalFlags)
+  const leading = argv.slice(0, taken)
+  const words = argv.slice(taken)
+  if (words.length === 0) {
+    run.io.stderr.write(`${overview(run)}\n`)
+    return NO_SUCH_COMMAND
+  }
+  const found = await find(run, words)
+  if (typeof found === 'number') return found
+  return runCommand(run, found.command, [...leading, ...words.slice(found.command.path.length)])
+}
+
+/** Parses the flags of a command and runs it. */
+export async function runCommand(
+  run: Run,
+  command: Command,
+  argv: readonly string[],
+): Promise<number> {
+  const { program, io } = run
+  const flags: Flags =
+    command.globals === false
+      ? command.flags
+      : { ...globalsBeside(command.flags), ...command.flags }
+  const parsed = withHint(run, command, () => {
+    const read = parseArgv(argv, flags, {
+      flagsFirst: command.flagsFirst === true,
+      rest: command.rest !== undefined,
+    })
+    if (!read.help) checkArgs(command, read.args.length)
+    return read
+  })
+  if (parsed.help) {
+    io.stdout.write(`${commandHelp(program, command)}\n`)
+    return 0
+  }
+  const settings = readSettings(program, io, {
+    ...defaults(globalFlags),
+    ...parsed.values,
+  } as GlobalValues)
+  let api: Api | undefined
+  const context: Context = {
+    program,
+    flags: parsed.values,
+    given: parsed.given,
+    args: parsed.args,
+    rest: parsed.rest,
+    settings,
+    io,
+    out: printer(io, settings),
+    get api() {
+      return (api ??= connect(program, settings))
+    },
+  }
+  return (await command.run(context)) ?? 0
+}
+
+function defaults(flags: Flags): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).map(([name, each]) => [name, each.default]))
+}
+
+/** Gives an error of usage the hint where the usage is. */
+function withHint<T>({ program }: Run, { path }: Command, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof CliError) || error.hint !== undefined) throw error
+    throw new CliError(error.message, {
+      cause: error,
+      hint: `see: ${program} ${path.join(' ')} -help`,
+    })
+  }
+}
+
+/** The command the words name, or the exit code after saying why there is none. */
+async function find(run: Run, words: readonly string[]): Promise<{ command: Command } | number> {
+  const family = FAMILIES.find(({ name }) => name === words[0])
+  if (family === undefined)
+    return unknown(run, [], { word: words[0]!, known: ['help', ...FAMILIES.map((f) => f.name)] })
+  const commands = await commandsOf(family)
+  // The longest path wins: `kv metadata get` before anything called `kv metadata`.
+  const matching = commands
+    .filter(({ path }) => path.every((word, i) => words[i] === word))
+    .sort((a, b) => b.path.length - a.path.length)
+  const [command] = matching
+  if (command !== undefined) return { command }
+  return partial(run, commands, words)
+}
+
+/** `kv`, `kv metadata`, `kv gett`: help for the part that exists, or a suggestion. */
+function partial(
+  { program, io }: Run,
+  commands: readonly Command[],
+  words: readonly string[],
+): number {
+  let depth = 1
+  const startsSo = (n: number) => (c: Command) => c.path.slice(0, n).every((w, i) => words[i] === w)
+  while (commands.some((c) => c.path.length > depth + 1 && startsSo(depth + 1)(c))) depth++
+  const below = commands.filter((c) => c.path.length > depth && startsSo(depth)(c))
+  const path = words.slice(0, depth)
+  const next = words[depth]
+  if (next === undefined || HELP_FLAGS.has(next)) {
+    const asked = next !== undefined
+    const sink = asked ? io.stdout : io.stderr
+    sink.write(`${groupHelp(program, path, below)}\n`)
+    return asked ? 0 : 1
+  }
+  return unknown({ program, io }, path, { word: next, known: below.map((c) => c.path[depth]!) })
+}
+
+function unknown(
+  { program, io }: Run,
+  path: readonly string[],
+  { word, known }: { word: string; known: readonly string[] },
+): number {
+  const at = [program, ...path].join(' ')
+  const close = nearest(word, known)
+  io.stderr.write(`unknown command: ${at} ${word}\n`)
+  const hint = close === undefined ? `see: ${at} -help` : `did you mean: ${at} ${close}`
+  io.stderr.write(`hint: ${hint}\n`)
+  return NO_SUCH_COMMAND
+}
+
+/** `help`, `-h`, `help kv get`. */
+async function help(run: Run, words: readonly string[]): Promise<number> {
+  if (words.length > 0) return dispatch(run, [...words, '-help'])
+  run.io.stdout.write(`${overview(run)}\n`)
+  return 0
+}
+
+function overview({ program }: Run): string {
+  const titles = [...new Set(FAMILIES.map(({ group }) => group))]
+  const entries = (title: Family['group']) => FAMILIES.filter(({ group }) => group === title)
+  return programHelp(
+    program,
+    titles.map((title) => ({ title, entries: entries(title) })),
+  )
+}
