@@ -167,14 +167,30 @@ export class Space {
     const batch: Write[] = [...also]
     for (const [path, value] of writes) {
       const key = this.#names.hide(path)
-      if (value === undefined) batch.push({ key, value })
-      else
-        batch.push({
-          key,
-          value: this.#keyring.sealRecord(key, Buffer.from(JSON.stringify(value))),
-        })
+      if (value === undefined) {
+        batch.push({ key, value })
+        continue
+      }
+      const due = tx.dueOf(path)
+      const sealed = this.#keyring.sealRecord(key, Buffer.from(JSON.stringify(value)))
+      batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
     }
     await this.store.write(batch, tx.expectations())
+  }
+
+  /**
+   * Entries whose time has come, most overdue first, and when the next is due. The index knows only
+   * hidden names, so each is opened; one that has gone meanwhile is left out.
+   */
+  async due(now: number, limit: number): Promise<{ entries: object[]; next: number | undefined }> {
+    const { keys, next } = await this.store.due(now, limit)
+    const entries: object[] = []
+    for (const key of keys) {
+      const entry = await this.store.get(key)
+      if (!entry) continue
+      entries.push(parseJson(this.#keyring.openRecord(key, entry.value).toString('utf8')) as object)
+    }
+    return { entries, next }
   }
 
   /** How many records the newest key has sealed, by the persisted count (never too low). */
@@ -196,6 +212,7 @@ export class Tx {
   #reads = new Map<string, Cached>()
   #ranges: string[] = []
   #writes = new Map<string, object | undefined>()
+  #due = new Map<string, number>()
 
   constructor(space: Space) {
     this.#space = space
@@ -217,8 +234,15 @@ export class Tx {
     return cached.value as T | undefined
   }
 
-  put(path: string, value: object): void {
+  /** `due`: when the entry wants attention, in ms since the epoch (see Space.due). */
+  put(path: string, value: object, due?: number): void {
     this.#writes.set(path, value)
+    if (due === undefined) this.#due.delete(path)
+    else this.#due.set(path, due)
+  }
+
+  dueOf(path: string): number | undefined {
+    return this.#due.get(path)
   }
 
   remove(path: string): void {

@@ -14,7 +14,7 @@ import {
 const TOMBSTONES_MAX = 10_000
 
 export function memoryStore(): Store {
-  const entries = new Map<string, Entry>()
+  const entries = new Map<string, Entry & { due?: number | undefined }>()
   /** Every key that ever changed, oldest change first: Map keeps insertion order. */
   const changed = new Map<string, number>()
   let revision = 0
@@ -49,9 +49,9 @@ export function memoryStore(): Store {
     async write(batch: readonly Write[], expect: Expect) {
       if (!holds(expect)) throw new StoreConflict()
       revision++
-      for (const { key, value } of batch) {
+      for (const { key, value, due } of batch) {
         if (value === undefined) entries.delete(key)
-        else entries.set(key, { value: Uint8Array.from(value), revision })
+        else entries.set(key, { value: Uint8Array.from(value), revision, due })
         changed.delete(key)
         changed.set(key, revision)
       }
@@ -61,6 +61,13 @@ export function memoryStore(): Store {
     revision: () => revision,
     changes(since): Changes | undefined {
       return since < forgotten ? undefined : { revision, keys: changesAfter(since) }
+    },
+    due(now, limit) {
+      const timed: [number, string][] = []
+      for (const [key, { due }] of entries) if (due !== undefined) timed.push([due, key])
+      timed.sort(([a], [b]) => a - b)
+      const ripe = timed.filter(([due]) => due <= now).slice(0, limit)
+      return { keys: ripe.map(([, key]) => key), next: timed[ripe.length]?.[0] }
     },
     close: async () => {},
   }

@@ -33,8 +33,10 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS entry (
     key TEXT PRIMARY KEY,
     revision INTEGER NOT NULL,
-    value BLOB
+    value BLOB,
+    due INTEGER
   ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS entry_due ON entry (due) WHERE due IS NOT NULL;
   CREATE INDEX IF NOT EXISTS entry_revision ON entry (revision);
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   INSERT OR IGNORE INTO meta VALUES ('revision', 0), ('forgotten', 0);

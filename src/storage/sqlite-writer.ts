@@ -117,7 +117,9 @@ function committer(db: DatabaseSync): Committer {
   const commit = db.prepare('COMMIT')
   const getRevision = db.prepare("SELECT value FROM meta WHERE name = 'revision'")
   const setRevision = db.prepare("UPDATE meta SET value = ? WHERE name = 'revision'")
-  const put = db.prepare('INSERT OR REPLACE INTO entry (key, revision, value) VALUES (?, ?, ?)')
+  const put = db.prepare(
+    'INSERT OR REPLACE INTO entry (key, revision, value, due) VALUES (?, ?, ?, ?)',
+  )
   const holds = expectations(db)
   let purgedAt = 0
 
@@ -128,7 +130,9 @@ function committer(db: DatabaseSync): Committer {
       const outcomes = group.map(({ id, batch, expect }): Outcome => {
         if (!holds(expect)) return { id, conflict: true }
         revision++
-        for (const { key, value } of batch) put.run(key, revision, value ?? null)
+        for (const { key, value, due } of batch) {
+          put.run(key, revision, value ?? null, (value && due) ?? null)
+        }
         return { id, revision }
       })
       setRevision.run(revision)

@@ -3,8 +3,8 @@
  * caller's thread (5 us each); writes go to a worker thread that commits all that waits as one
  * group, so that one fsync serves many requests. Any number of processes may share the file.
  *
- *   entry(key, revision, value)   value NULL = deleted at that revision (kept for `changes`)
- *   meta(name, value)             revision: the newest; forgotten: deletions up to here are purged
+ *   entry(key, revision, value, due)   value NULL = deleted at that revision (kept for `changes`)
+ *   meta(name, value)                  revision: the newest; forgotten: deletions up to here are purged
  */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -65,6 +65,12 @@ export function sqliteStore({ path }: SqliteOptions): Store {
         return revision
       }),
     changes: (since) => reading(() => changes(read, since)),
+    due: (now, limit) =>
+      reading(() => {
+        const rows = read.due.all(limit + 1) as { key: string; due: number }[]
+        const ripe = rows.filter(({ due }) => due <= now).slice(0, limit)
+        return { keys: ripe.map(({ key }) => key), next: rows[ripe.length]?.due }
+      }),
     async close() {
       await writer.close()
       db.close()
@@ -73,7 +79,7 @@ export function sqliteStore({ path }: SqliteOptions): Store {
 }
 
 type Statements = Record<
-  'get' | 'next' | 'dataVersion' | 'revision' | 'forgotten' | 'changes',
+  'get' | 'next' | 'dataVersion' | 'revision' | 'forgotten' | 'changes' | 'due',
   StatementSync
 >
 
@@ -86,6 +92,7 @@ function statements(db: DatabaseSync): Statements {
     dataVersion: db.prepare('PRAGMA data_version'),
     revision: db.prepare("SELECT value FROM meta WHERE name = 'revision'"),
     forgotten: db.prepare("SELECT value FROM meta WHERE name = 'forgotten'"),
+    due: db.prepare('SELECT key, due FROM entry WHERE due IS NOT NULL ORDER BY due LIMIT ?'),
     changes: db.prepare('SELECT key, revision FROM entry WHERE revision > ?'),
   }
 }

@@ -12,7 +12,12 @@ export type Awaitable<T> = T | Promise<T>
 export type Entry = { readonly value: Uint8Array; readonly revision: number }
 
 /** One change; an undefined value deletes. */
-export type Write = { readonly key: string; readonly value: Uint8Array | undefined }
+export type Write = {
+  readonly key: string
+  readonly value: Uint8Array | undefined
+  /** When this entry wants attention (ms since the epoch); see `due`. */
+  readonly due?: number
+}
 
 /** What the caller read: the write is refused unless all of it is still so. */
 export type Expect = {
@@ -51,6 +56,9 @@ export interface Store {
 
   /** Keys changed after `since`; undefined when that is too long ago to tell. */
   changes(since: number): Awaitable<Changes | undefined>
+
+  /** Keys of entries whose time has come, most overdue first, and when the next one is due. */
+  due(now: number, limit: number): Awaitable<{ keys: string[]; next: number | undefined }>
 
   close(): Promise<void>
 }

@@ -98,6 +98,16 @@ export function testStore(name: string, open: () => Promise<Store>): void {
     equal(later!.revision, await store.revision())
   })
 
+  on('names what is due, most overdue first, until it is written without a time', async (store) => {
+    const at = (key: string, due: number) => ({ ...put(key, key), due })
+    await store.write([at('c', 30), at('a', 10), at('b', 20), put('x', '')], NOTHING_EXPECTED)
+    deepEqual(await store.due(5, 10), { keys: [], next: 10 })
+    deepEqual(await store.due(25, 10), { keys: ['a', 'b'], next: 30 })
+    deepEqual(await store.due(99, 2), { keys: ['a', 'b'], next: 30 })
+    await store.write([put('a', ''), drop('b')], NOTHING_EXPECTED)
+    deepEqual(await store.due(99, 10), { keys: ['c'], next: undefined })
+  })
+
   on('behaves as a map does, whatever the order of writes', async (store) => {
     const key = fc.constantFrom('a', 'b', 'b/c', 'b/d', 'e/f')
     const write = fc.record({ key, value: fc.option(fc.string(), { nil: undefined }) })
