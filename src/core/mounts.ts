@@ -1,0 +1,167 @@
+/**
+ * The mount table: one entry that names every engine's place. It changes as one, so a mount is
+ * there or not there on every node at once; a remount renames it and moves no data, because an
+ * engine's entries lie under the mount's uuid.
+ */
+import { type MountView, type EntryStore } from '../kit/call.ts'
+import { type Engine } from '../kit/engine.ts'
+import { type Tx } from '../barrier/space.ts'
+import { type Routes, routesOf } from './endpoints.ts'
+
+export type MountConfig = {
+  /** 0 = the system's. */
+  default_lease_ttl: number
+  max_lease_ttl: number
+  force_no_cache: boolean
+  audit_non_hmac_request_keys?: string[]
+  audit_non_hmac_response_keys?: string[]
+  listing_visibility?: string
+  passthrough_request_headers?: string[]
+  allowed_response_headers?: string[]
+  token_type?: string
+  user_lockout_config?: Record<string, unknown>
+}
+
+export type MountEntry = {
+  /** With its trailing slash; auth mounts start with `auth/`. */
+  path: string
+  class: 'secret' | 'auth'
+  type: string
+  uuid: string
+  accessor: string
+  description: string
+  options: Record<string, string> | null
+  config: MountConfig
+  local: boolean
+  seal_wrap: boolean
+  external_entropy_access: boolean
+}
+
+export type MountTable = { mounts: MountEntry[] }
+
+export type Mount = {
+  readonly entry: MountEntry
+  readonly engine: Engine
+  readonly routes: Routes
+  readonly view: MountView
+  /** Where its entries lie. */
+  readonly prefix: string
+}
+
+export const MOUNTS_PATH = 'sys/mounts'
+/** There is one cubbyhole; core clears a token's part of it when the token ends. */
+export const CUBBYHOLE_PREFIX = 'm/cubbyhole/'
+
+/** Which engine serves a mount; undefined when this build has none of that type. */
+export type EngineFinder = (
+  type: string,
+  options: Readonly<Record<string, string>>,
+) => Engine | undefined
+
+export type SystemTtl = { defaultSeconds: number; maxSeconds: number }
+
+export type Mounts = {
+  table(tx: Tx): Promise<MountTable>
+  /** The mount that serves a path, or undefined. */
+  find(tx: Tx, path: string): Promise<Mount | undefined>
+  /** The mount at exactly this path (with its slash). */
+  at(tx: Tx, path: string): Promise<Mount | undefined>
+  byAccessor(tx: Tx, accessor: string): Promise<Mount | undefined>
+  all(tx: Tx): Promise<readonly Mount[]>
+  save(tx: Tx, entries: readonly MountEntry[]): void
+  readonly ttl: SystemTtl
+  readonly engines: EngineFinder
+}
+
+export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
+  /** The table entry is the same object while nothing has changed, so this is compiled once. */
+  const compiled = new WeakMap<MountTable, Map<string, Mount>>()
+
+  async function table(tx: Tx): Promise<MountTable> {
+    return (await tx.get<MountTable>(MOUNTS_PATH)) ?? { mounts: [] }
+  }
+
+  async function byPath(tx: Tx): Promise<Map<string, Mount>> {
+    const entry = await table(tx)
+    let map = compiled.get(entry)
+    if (!map) {
+      map = new Map()
+      for (const mount of entry.mounts) {
+        const engine = engines(mount.type, mount.options ?? {})
+        if (engine) map.set(mount.path, compileMount(mount, engine, ttl))
+      }
+      compiled.set(entry, map)
+    }
+    return map
+  }
+
+  return {
+    ttl,
+    engines,
+    table,
+    async find(tx, path) {
+      const map = await byPath(tx)
+      // Mounts never overlap, so the first prefix that is a mount is the only one.
+      for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+        const mount = map.get(path.slice(0, at + 1))
+        if (mount) return mount
+      }
+      return map.get(`${path}/`)
+    },
+    at: async (tx, path) => (await byPath(tx)).get(path),
+    async byAccessor(tx, accessor) {
+      return [...(await byPath(tx)).values()].find((m) => m.entry.accessor === accessor)
+    },
+    all: async (tx) => [...(await byPath(tx)).values()],
+    save(tx, entries) {
+      const sorted = [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))
+      tx.put(MOUNTS_PATH, { mounts: sorted } satisfies MountTable)
+    },
+  }
+}
+
+export function compileMount(entry: MountEntry, engine: Engine, ttl: SystemTtl): Mount {
+  const maxTtlSeconds = entry.config.max_lease_ttl || ttl.maxSeconds
+  return {
+    entry,
+    engine,
+    routes: routesOf(engine),
+    prefix: entry.type === 'cubbyhole' ? CUBBYHOLE_PREFIX : `m/${entry.uuid}/`,
+    view: {
+      path: entry.path,
+      type: entry.type,
+      accessor: entry.accessor,
+      uuid: entry.uuid,
+      options: entry.options ?? {},
+      defaultTtlSeconds: Math.min(
+        entry.config.default_lease_ttl || ttl.defaultSeconds,
+        maxTtlSeconds,
+      ),
+      maxTtlSeconds,
+    },
+  }
+}
+
+/** A mount's private part of a transaction. Nothing outside its prefix can be named through it. */
+export function entriesUnder(tx: Tx, prefix: string): EntryStore {
+  const at = (key: string) => {
+    if (key.startsWith('/') || key.includes('//')) {
+      throw new TypeError('an entry key must not have empty segments')
+    }
+    return prefix + key
+  }
+  return {
+    get: (key) => tx.get(at(key)),
+    put: (key, value) => tx.put(at(key), value),
+    remove: (key) => tx.remove(at(key)),
+    list: (under, page) => tx.list(at(under), page),
+  }
+}
+
+/** Removes everything below a prefix, in the transaction. */
+export async function removeAll(tx: Tx, prefix: string): Promise<void> {
+  for (const name of await tx.list(prefix)) {
+    if (name.endsWith('/')) await removeAll(tx, prefix + name)
+    else tx.remove(prefix + name)
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Tokens: entries, look-up, the tree of parents and children. Everything here happens inside the
+ * caller's transaction, and validity is judged at use: a token past its time is no token, whether
+ * or not anything has cleaned it away.
+ *
+ *   token/<accessor>                  the entry; falls due when it expires
+ *   token-id/<digest>                 {accessor}, for ids that do not carry their accessor
+ *   token-child/<parent>/<accessor>   {}
+ */
+import { createHash } from 'node:crypto'
+import { type Tx } from '../barrier/space.ts'
+import { type Random } from '../lib/random.ts'
+import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
+import {
+  accessorOf,
+  newAccessor,
+  newServiceToken,
+  openBatchToken,
+  sameDigest,
+  sealBatchToken,
+  tokenDigest,
+} from './token-format.ts'
+
+export type TokenEntry = {
+  kind: 'token'
+  /** Names the token in storage. Service tokens: the accessor. Batch tokens: a digest. */
+  uid: string
+  accessor: string
+  digest: string
+  policies: string[]
+  /** The path it was created through. */
+  path: string
+  meta: Record<string, string> | null
+  displayName: string
+  /** 0 = unlimited; else what is left. */
+  numUses: number
+  createdAt: number
+  ttlSeconds: number
+  /** 0 = never. */
+  expiresAt: number
+  explicitMaxTtlSeconds: number
+  periodSeconds: number
+  /** Of the role that issued it; 0 = the mount's. */
+  maxTtlSeconds: number
+  renewable: boolean
+  orphan: boolean
+  parent?: string
+  type: 'service' | 'batch'
+  entityId: string
+  boundCidrs: string[]
+  /** A token role's name. */
+  role?: string
+  lastRenewalAt?: number
+  /** Uuid of the auth mount whose login issued it, with what that engine wants back at renewal. */
+  loginMount?: string
+  internal?: Record<string, unknown>
+  /** A custom or root id: found through token-id/. */
+  indexed?: boolean
+  /** Made for one response; the wrapped accessor and creation facts are in its cubbyhole. */
+  wrapping?: { creationPath: string; ttlSeconds: number; createdAt: number }
+}
+
+export type NewToken = Omit<TokenEntry, 'kind' | 'uid' | 'accessor' | 'digest'> & { id?: string }
+
+export type Tokens = {
+  /** The valid token of this id, or undefined. */
+  find(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined>
+  byAccessor(tx: Tx, accessor: string, now: number): Promise<TokenEntry | undefined>
+  /** Stores a service token (a batch token is only sealed) and returns its id. */
+  create(tx: Tx, token: NewToken): { id: string; entry: TokenEntry }
+  save(tx: Tx, entry: TokenEntry): void
+  /** Ends a token, its children, its cubbyhole; leases of all of them are given to `endLeases`. */
+  revokeTree(tx: Tx, entry: TokenEntry): Promise<void>
+  /** Ends one token; its children live on without a parent. */
+  revokeOrphaning(tx: Tx, entry: TokenEntry): Promise<void>
+  accessors(tx: Tx): Promise<string[]>
+}
+
+export type TokenKeys = { digest: Buffer; batch: Buffer }
+
+const VERIFIED_MAX = 10_000
+
+export function tokens(
+  keys: () => TokenKeys,
+  random: Random,
+  endLeases: (tx: Tx, tokenUid: string) => Promise<void>,
+): Tokens {
+  /**
+   * Ids that have been proven against this very entry object. Saves a digest per request; a hash
+   * table look-up tells a guesser nothing about how much of a guess was right.
+   */
+  let verified = new Map<string, TokenEntry>()
+
+  const entryOf = (tx: Tx, uid: string) => tx.get<TokenEntry>(`token/${uid}`)
+  const alive = (entry: TokenEntry | undefined, now: number) =>
+    entry && (entry.expiresAt === 0 || entry.expiresAt > now) && entry.numUses >= 0
+      ? entry
+      : undefined
+
+  async function uidOf(tx: Tx, id: string): Promise<string | undefined> {
+    const carried = accessorOf(id)
+    if (carried !== undefined) return carried
+    const digest = tokenDigest(keys().digest, id)
+    return (await tx.get<{ accessor: string }>(`token-id/${digest}`))?.accessor
+  }
+
+  async function findBatch(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined> {
+    const claims = openBatchToken(keys().batch, id) as TokenEntry | undefined
+    if (!claims || !alive(claims, now)) return undefined
+    // A batch token ends with its parent, which is all the revocation it knows.
+    if (claims.parent && !alive(await entryOf(tx, claims.parent), now)) return undefined
+    return { ...claims, uid: createHash('sha256').update(id).digest('base64url') }
+  }
+
+  async function removeOne(tx: Tx, entry: TokenEntry): Promise<void> {
+    tx.remove(`token/${entry.uid}`)
+    if (entry.indexed) tx.remove(`token-id/${entry.digest}`)
+    if (entry.parent) tx.remove(`token-child/${entry.parent}/${entry.uid}`)
+    await removeAll(tx, `${CUBBYHOLE_PREFIX}${entry.uid}/`)
+    await endLeases(tx, entry.uid)
+  }
+
+  return {
+    async find(tx, id, now) {
+      if (id.startsWith('hvb.')) return findBatch(tx, id, now)
+      const uid = await uidOf(tx, id)
+      const entry = uid === undefined ? undefined : await entryOf(tx, uid)
+      if (!entry || !alive(entry, now)) return undefined
+      if (verified.get(id) === entry) return entry
+      if (!sameDigest(tokenDigest(keys().digest, id), entry.digest)) return undefined
+      if (verified.size >= VERIFIED_MAX) verified = new Map()
+      verified.set(id, entry)
+      return entry
+    },
+    byAccessor: async (tx, accessor, now) => alive(await entryOf(tx, accessor), now),
+    create(tx, token) {
+      const { id: wanted, ...rest } = token
+      if (token.type === 'batch') {
+        const entry: TokenEntry = { ...rest, kind: 'token', uid: '', accessor: '', digest: '' }
+        return { id: sealBatchToken(keys().batch, entry), entry }
+      }
+      const accessor = newAccessor(random)
+      const id = wanted ?? newServiceToken(accessor, random)
+      const digest = tokenDigest(keys().digest, id)
+      const entry: TokenEntry = { ...rest, kind: 'token', uid: accessor, accessor, digest }
+      if (wanted !== undefined) {
+        entry.indexed = true
+        tx.put(`token-id/${digest}`, { accessor })
+      }
+      if (entry.parent) tx.put(`token-child/${entry.parent}/${accessor}`, {})
+      this.save(tx, entry)
+      return { id, entry }
+    },
+    save(tx, entry) {
+      tx.put(`token/${entry.uid}`, entry, entry.expiresAt || undefined)
+    },
+    async revokeTree(tx, entry) {
+      const doomed = [entry]
+      for (let next = doomed.pop(); next; next = doomed.pop()) {
+        const children = `token-child/${next.uid}/`
+        for (const uid of await tx.list(children)) {
+          const child = await entryOf(tx, uid)
+          if (child) doomed.push(child)
+          tx.remove(children + uid)
+        }
+        await removeOne(tx, next)
+      }
+    },
+    async revokeOrphaning(tx, entry) {
+      const children = `token-child/${entry.uid}/`
+      for (const uid of await tx.list(children)) {
+        const child = await entryOf(tx, uid)
+        tx.remove(children + uid)
+        if (!child) continue
+        const { parent: _, ...rest } = child
+        this.save(tx, { ...rest, orphan: true })
+      }
+      await removeOne(tx, entry)
+    },
+    accessors: (tx) => tx.list('token/'),
+  }
+}
