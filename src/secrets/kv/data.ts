@@ -1,0 +1,161 @@
+/** `data/…`: the secrets themselves. Every write makes a version; a delete can be taken back. */
+import {
+  type Call,
+  endpoint,
+  Failure,
+  JsonText,
+  type Parsed,
+  refuse,
+  t,
+  withStatus,
+} from '../../kit/kit.ts'
+import { isRawJson, parseJson } from '../../lib/json.ts'
+import { getConfig } from './config.ts'
+import {
+  addVersion,
+  getKey,
+  getSecret,
+  isDeleted,
+  type Key,
+  newKey,
+  putKey,
+  type Secret,
+  versionMetadata,
+} from './key.ts'
+import { mergePatch } from './merge-patch.ts'
+import { belowRoot } from './wrong-path.ts'
+
+const fields = {
+  path: t.rest({ help: 'Where the secret is kept.' }),
+  version: t.int({ help: 'The version to read; 0 = the newest.', clear: true }),
+  data: t.map({ help: 'The secret: a JSON object. Numbers keep every digit.' }),
+  options: t.map({
+    help: 'cas: the version this write follows; 0 = there must be no such key yet.',
+  }),
+}
+type DataCall = Call<Parsed<typeof fields>>
+
+/** Patch by patch a secret could outgrow what any single request may bring. */
+export const SECRET_CHARS_MAX = 32 * 1024 * 1024
+
+export const dataEndpoint = endpoint('data/:path*', {
+  help: 'A secret and its versions.',
+  description:
+    'A write adds a version; a patch adds one that differs from the newest as RFC 7396 says. ' +
+    'A delete marks the newest version as deleted, and undelete/ brings it back.',
+  fields,
+  largeBody: true,
+  exists: async ({ data, store }) => (await getKey(store, data.path)) !== undefined,
+  read: belowRoot(readData),
+  write: belowRoot(writeData),
+  patch: belowRoot(patchData),
+  delete: belowRoot(deleteData),
+  example: { data: { username: 'app', password: 'a-long-secret' }, options: { cas: 0 } },
+})
+
+async function readData({ data, store, now }: DataCall) {
+  const key = await getKey(store, data.path)
+  if (!key) return undefined
+  const version = wantedVersion(key, data.version)
+  const about = key.versions[version]
+  if (!about) return undefined
+  if (about.destroyed || isDeleted(about, now)) {
+    return withStatus(404, { data: null, metadata: versionMetadata(key, version) })
+  }
+  return wholeText({ key, version, secret: await getSecret(store, key, version) })
+}
+
+export function wantedVersion(key: Key, version: number | undefined): number {
+  return version !== undefined && version > 0 ? version : key.current
+}
+
+/**
+ * Replies by the stored secret they were made of. Stored objects keep their identity while they
+ * are unchanged, so this is exact: a read again costs two look-ups and prints nothing, and the
+ * audit form, which is kept by the identity of the reply, is made once too. Whether the version
+ * is deleted by now is never part of it.
+ */
+const replies = new WeakMap<Secret, { key: Key; reply: JsonText }>()
+
+function wholeText(of: { key: Key; version: number; secret: Secret }): JsonText {
+  const known = replies.get(of.secret)
+  if (known?.key === of.key) return known.reply
+  const metadata = JSON.stringify(versionMetadata(of.key, of.version))
+  const reply = new JsonText(`{"data":${of.secret.data},"metadata":${metadata}}`)
+  replies.set(of.secret, { key: of.key, reply })
+  return reply
+}
+
+async function writeData(call: DataCall) {
+  const { store, now, random } = call
+  const path = writablePath(call.data.path)
+  const text = JSON.stringify(dataOf(call))
+  const config = await getConfig(store)
+  const key = (await getKey(store, path)) ?? newKey(now, random)
+  checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
+  return addVersion(store, path, { key, config, text, now })
+}
+
+async function patchData(call: DataCall) {
+  const { store, now } = call
+  const path = writablePath(call.data.path)
+  const patch = dataOf(call)
+  const key = await getKey(store, path)
+  if (!key) throw new Failure('not_found')
+  const config = await getConfig(store)
+  checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
+  const about = key.versions[key.current]
+  if (!about) throw new Failure('not_found')
+  if (about.destroyed || isDeleted(about, now)) {
+    return withStatus(404, versionMetadata(key, key.current))
+  }
+  const secret = await getSecret(store, key, key.current)
+  const text = JSON.stringify(mergePatch(parseJson(secret.data), patch))
+  if (text.length > SECRET_CHARS_MAX) {
+    refuse(`the patched secret would be longer than ${SECRET_CHARS_MAX} characters`)
+  }
+  return addVersion(store, path, { key, config, text, now })
+}
+
+/** Marks the newest version; nothing happens when there is none or it is gone already. */
+async function deleteData({ data, store, now }: DataCall) {
+  const key = await getKey(store, data.path)
+  const newest = key?.versions[key.current]
+  if (!key || !newest || newest.destroyed || isDeleted(newest, now)) return undefined
+  const versions = { ...key.versions, [key.current]: { ...newest, deletion: now } }
+  putKey(store, data.path, { ...key, versions })
+  return undefined
+}
+
+/** A key is never stored at the root or under the name of a folder. */
+export function writablePath(path: string): string {
+  if (path === '') refuse('missing path')
+  if (path.endsWith('/')) refuse("cannot write to a path ending in '/'")
+  return path
+}
+
+/** The body decides whether there is data: a parsed field would make an object of null. */
+function dataOf({ data, body }: DataCall): Record<string, unknown> {
+  if (!data.data || body['data'] === null) refuse('no data provided')
+  return data.data
+}
+
+function checkCas(
+  options: Record<string, unknown> | undefined,
+  against: { current: number; required: boolean; key: Key },
+): void {
+  if (!options || !Object.hasOwn(options, 'cas')) {
+    if (!against.required && !against.key.casRequired) return
+    refuse('check-and-set parameter required for this call')
+  }
+  if (parseCas(options['cas']) !== against.current) {
+    refuse('check-and-set parameter did not match the current version')
+  }
+}
+
+function parseCas(input: unknown): number {
+  const text = isRawJson(input) ? input.rawJSON : input
+  if (typeof text === 'number' && Number.isInteger(text)) return text
+  if (typeof text === 'string' && /^[+-]?\d+$/.test(text)) return Number(text)
+  return refuse('error parsing check-and-set parameter')
+}

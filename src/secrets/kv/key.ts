@@ -1,0 +1,149 @@
+/**
+ * A key of the versioned store, as it is kept: one entry of metadata that names every version, and
+ * one entry per version with the secret's JSON text.
+ *
+ *   metadata/<path>        { uid, current, oldest, …, versions: { "3": { created, deletion, … } } }
+ *   versions/<uid>/<n>     { data: "{\"password\":…}" }
+ *
+ * The uid is random and new with every metadata entry, so that no path a user picks can reach
+ * another key's versions, and a key that is made anew never sees what an older one has left.
+ */
+import { type EntryStore } from '../../kit/kit.ts'
+import { rfc3339 } from '../../lib/clock.ts'
+import { type Random, uuid } from '../../lib/random.ts'
+import { type Config } from './config.ts'
+
+/** Times in milliseconds; `deletion` 0 = never, and may lie in the future. */
+export type Version = {
+  readonly created: number
+  readonly deletion: number
+  readonly destroyed: boolean
+}
+
+export type Key = {
+  readonly uid: string
+  /** 0 = nothing written yet. Only ever grows. */
+  readonly current: number
+  readonly oldest: number
+  readonly created: number
+  readonly updated: number
+  readonly maxVersions: number
+  readonly casRequired: boolean
+  readonly deleteAfterSeconds: number
+  readonly custom: Readonly<Record<string, string>> | null
+  readonly versions: Readonly<Record<string, Version>>
+}
+
+/** A version's secret as its JSON text, in which every number keeps its digits. */
+export type Secret = { readonly data: string }
+
+/** What the API tells of a version, beside or instead of its data. */
+export type VersionMetadata = {
+  version: number
+  created_time: string
+  deletion_time: string
+  destroyed: boolean
+  custom_metadata: Readonly<Record<string, string>> | null
+}
+
+export const METADATA = 'metadata/'
+const VERSIONS_DEFAULT = 10
+
+const secretAt = (key: Key, version: number) => `versions/${key.uid}/${version}`
+
+export function newKey(now: number, random: Random): Key {
+  return {
+    uid: uuid(random),
+    current: 0,
+    oldest: 0,
+    created: now,
+    updated: now,
+    maxVersions: 0,
+    casRequired: false,
+    deleteAfterSeconds: 0,
+    custom: null,
+    versions: {},
+  }
+}
+
+/** A folder (`a/`) or the root is no key, and never holds one. */
+export function getKey(store: EntryStore, path: string): Promise<Key | undefined> {
+  const folder = path === '' || path.endsWith('/')
+  return folder ? Promise.resolve(undefined) : store.get<Key>(METADATA + path)
+}
+
+export function putKey(store: EntryStore, path: string, key: Key): void {
+  store.put(METADATA + path, key)
+}
+
+/** Removes the key with everything it ever held. */
+export function removeKey(store: EntryStore, path: string, key: Key): void {
+  for (const version of Object.keys(key.versions)) removeSecret(store, key, Number(version))
+  store.remove(METADATA + path)
+}
+
+/** The secret of a version that is neither deleted nor destroyed. */
+export async function getSecret(store: EntryStore, key: Key, version: number): Promise<Secret> {
+  const secret = await store.get<Secret>(secretAt(key, version))
+  if (!secret) throw new Error('a version is in the metadata but its data is not stored')
+  return secret
+}
+
+export function removeSecret(store: EntryStore, key: Key, version: number): void {
+  store.remove(secretAt(key, version))
+}
+
+/**
+ * Adds a version and drops those that are now too many, in one write. Both the key and the mount
+ * may say how many to keep; the larger number wins.
+ */
+export function addVersion(
+  store: EntryStore,
+  path: string,
+  add: { key: Key; config: Config; text: string; now: number },
+): VersionMetadata {
+  const { key, config, now } = add
+  const current = key.current + 1
+  const keep = Math.max(key.maxVersions, config.maxVersions) || VERSIONS_DEFAULT
+  const oldest = current - key.oldest >= keep ? current - keep + 1 : key.oldest
+  const versions: Record<string, Version> = {}
+  for (const [version, about] of Object.entries(key.versions)) {
+    if (Number(version) >= oldest) versions[version] = about
+    else removeSecret(store, key, Number(version))
+  }
+  versions[current] = { created: now, deletion: deletionTime(now, config, key), destroyed: false }
+  const grown = { ...key, current, oldest, updated: now, versions }
+  store.put(secretAt(key, current), { data: add.text } satisfies Secret)
+  putKey(store, path, grown)
+  return versionMetadata(grown, current)
+}
+
+/** When a version written (or brought back) now will delete itself; 0 = never. */
+export function deletionTime(now: number, config: Config, key: Key): number {
+  if (config.deleteAfterSeconds < 0) return 0
+  const limits = [config.deleteAfterSeconds, key.deleteAfterSeconds].filter((limit) => limit > 0)
+  return limits.length === 0 ? 0 : now + Math.min(...limits) * 1000
+}
+
+/** Whether its deletion time has come. Must be asked at each read, since time makes it so. */
+export function isDeleted(version: Version, now: number): boolean {
+  return version.deletion !== 0 && version.deletion <= now
+}
+
+/** `version` must be one the key has. */
+export function versionMetadata(key: Key, version: number): VersionMetadata {
+  const about = key.versions[version]!
+  return {
+    version,
+    ...versionTimes(about),
+    custom_metadata: key.custom,
+  }
+}
+
+export function versionTimes(version: Version) {
+  return {
+    created_time: rfc3339(version.created),
+    deletion_time: version.deletion === 0 ? '' : rfc3339(version.deletion),
+    destroyed: version.destroyed,
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The plain key-value engine: one JSON object per path, replaced as a whole. A `ttl` or `lease` in
+ * the object is a hint to its readers when to look again; nothing expires.
+ */
+import {
+  type Call,
+  defineEngine,
+  endpoint,
+  JsonText,
+  type Parsed,
+  refuse,
+  reply,
+  t,
+} from '../../kit/kit.ts'
+import { parseDurationSeconds } from '../../lib/duration.ts'
+import { isRawJson } from '../../lib/json.ts'
+
+/** `data/<path>`: the object as its JSON text, in which every number keeps its digits. */
+type Entry = { readonly data: string; readonly ttlSeconds?: number }
+
+const ENTRIES = 'data/'
+const fields = { path: t.rest({ help: 'Where the secret is kept.' }) }
+type PathCall = Call<Parsed<typeof fields>>
+
+export const kvV1 = defineEngine({
+  type: 'kv',
+  version: '1',
+  help: 'Keeps secrets under paths, without versions.',
+  endpoints: [
+    endpoint(':path*', {
+      help: 'A secret: any JSON object. A write replaces it.',
+      fields,
+      anyBody: true,
+      largeBody: true,
+      exists: async ({ data, store }) => (await getEntry(store, data.path)) !== undefined,
+      read: readEntry,
+      list: listEntries,
+      write: writeEntry,
+      delete: deleteEntry,
+      example: { username: 'app', password: 'a-long-secret', ttl: '1h' },
+    }),
+  ],
+})
+
+/** A folder (`a/`) or the root is no entry, and never holds one. */
+const isEntryPath = (path: string) => path !== '' && !path.endsWith('/')
+
+const getEntry = async (store: PathCall['store'], path: string) =>
+  isEntryPath(path) ? store.get<Entry>(ENTRIES + path) : undefined
+
+/** Replies by the entry they show, which keeps its identity while it is unchanged. */
+const replies = new WeakMap<Entry, JsonText>()
+
+async function readEntry({ data, store, mount }: PathCall) {
+  const entry = await getEntry(store, data.path)
+  if (!entry) return undefined
+  let text = replies.get(entry)
+  if (!text) replies.set(entry, (text = new JsonText(entry.data)))
+  return reply({ data: text, leaseSeconds: entry.ttlSeconds ?? mount.defaultTtlSeconds })
+}
+
+async function writeEntry({ data, body, store }: PathCall) {
+  if (data.path === '') refuse('missing path')
+  if (!isEntryPath(data.path)) refuse("cannot write to a path ending in '/'")
+  if (Object.keys(body).length === 0) refuse('missing data fields')
+  const ttlSeconds = ttlOf(body)
+  const entry: Entry = {
+    data: JSON.stringify(body),
+    ...(ttlSeconds !== undefined && { ttlSeconds }),
+  }
+  store.put(ENTRIES + data.path, entry)
+  return undefined
+}
+
+async function deleteEntry({ data, store }: PathCall) {
+  if (isEntryPath(data.path)) store.remove(ENTRIES + data.path)
+  return undefined
+}
+
+async function listEntries({ data, store }: PathCall) {
+  const folder = data.path === '' || data.path.endsWith('/') ? data.path : `${data.path}/`
+  const keys = await store.list(ENTRIES + folder)
+  return keys.length === 0 ? undefined : { keys }
+}
+
+/** A hint that cannot be read is no reason to refuse a secret: then the mount's own one stands. */
+function ttlOf(body: Readonly<Record<string, unknown>>): number | undefined {
+  const hint = Object.hasOwn(body, 'ttl') ? body['ttl'] : body['lease']
+  if (hint === undefined || hint === null) return undefined
+  try {
+    return parseDurationSeconds(isRawJson(hint) ? hint.rawJSON : hint)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,24 @@
+/** The versioned key-value engine: keeps the last versions of every secret, and can undo. */
+import { defineEngine } from '../../kit/kit.ts'
+import { configEndpoint } from './config.ts'
+import { dataEndpoint } from './data.ts'
+import { metadataEndpoint } from './metadata.ts'
+import { subkeysEndpoint } from './subkeys.ts'
+import { deleteEndpoint, destroyEndpoint, undeleteEndpoint } from './versions.ts'
+import { anythingElse } from './wrong-path.ts'
+
+export const kvV2 = defineEngine({
+  type: 'kv',
+  version: '2',
+  help: 'Keeps secrets under paths, with their last versions.',
+  endpoints: [
+    configEndpoint,
+    dataEndpoint,
+    metadataEndpoint,
+    subkeysEndpoint,
+    deleteEndpoint,
+    undeleteEndpoint,
+    destroyEndpoint,
+    anythingElse,
+  ],
+})
