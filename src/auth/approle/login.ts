@@ -5,7 +5,7 @@
 import { type Call, endpoint, Failure, login, refuse, t, tokenParams } from '../../kit/kit.ts'
 import { type TokenParams } from '../../kit/reply.ts'
 import { isNested, withinCidrs } from './bound-cidrs.ts'
-import { findByRoleId, findRole, ID_BYTES_MAX, type Role } from './role.ts'
+import { findByRoleId, findRole, type Role } from './role.ts'
 import { findSecretId, type SecretId, useOnce } from './secret-id.ts'
 
 /** Given back at renewal. */
@@ -26,9 +26,6 @@ async function logIn(call: Call<{ role_id: string | undefined; secret_id: string
   const roleId = (call.data.role_id ?? '').trim()
   if (roleId === '') refuse('missing role_id')
   const secretId = (call.data.secret_id ?? '').trim()
-  if (Buffer.byteLength(roleId) > ID_BYTES_MAX || Buffer.byteLength(secretId) > ID_BYTES_MAX) {
-    unknown()
-  }
   const known = await findByRoleId(call.store, roleId)
   const found = await findSecretId(call, known?.role.uid, secretId)
   // A role that needs no secret id is the only one that says more than "no" without one.

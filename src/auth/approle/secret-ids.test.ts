@@ -277,3 +277,35 @@ test('two mounts keep the same secret id under different digests', async () => {
     [],
   )
 })
+
+test('two roles keep the same secret id under different digests', async () => {
+  const { engine, make } = await engineWith()
+  await engine.write('role/db')
+  await make({ secret_id: 'chosen' }, 'role/web/custom-secret-id')
+  await make({ secret_id: 'chosen' }, 'role/db/custom-secret-id')
+  const keys = [...engine.entries().keys()].filter((key) => key.startsWith('secret/'))
+  equal(new Set(keys.map((key) => key.split('/')[2])).size, 2)
+})
+
+test('an entry answers only for the whole digest of its secret id', async () => {
+  const { engine, make } = await engineWith()
+  const { secret_id } = await make()
+  for (const proof of ['', '00'.repeat(32)]) {
+    for (const [key, entry] of engine.entries()) {
+      if (key.startsWith('secret/')) engine.entries().set(key, { ...entry, proof })
+    }
+    equal(await engine.write('role/web/secret-id/lookup', { secret_id }), undefined)
+    await rejects(engine.write('login', { role_id: 'web', secret_id }), { status: 400 })
+  }
+})
+
+test('only what has the form of an accessor becomes part of a key', async () => {
+  const { engine, make } = await engineWith()
+  const { secret_id_accessor } = await make()
+  for (const [key, entry] of new Map(engine.entries())) {
+    if (key.endsWith(secret_id_accessor)) engine.entries().set(`${key}/deeper`, entry)
+  }
+  const deeper = { secret_id_accessor: `${secret_id_accessor}/deeper` }
+  await rejects(engine.write('role/web/secret-id-accessor/lookup', deeper), { status: 404 })
+  await rejects(engine.write('role/web/secret-id-accessor/destroy', deeper), { status: 403 })
+})
