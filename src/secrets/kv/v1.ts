@@ -13,7 +13,6 @@ import {
   t,
 } from '../../kit/kit.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
-import { isRawJson } from '../../lib/json.ts'
 
 /** `data/<path>`: the object as its JSON text, in which every number keeps its digits. */
 type Entry = { readonly data: string; readonly ttlSeconds?: number }
@@ -88,7 +87,7 @@ function ttlOf(body: Readonly<Record<string, unknown>>): number | undefined {
   const hint = Object.hasOwn(body, 'ttl') ? body['ttl'] : body['lease']
   if (hint === undefined || hint === null) return undefined
   try {
-    return parseDurationSeconds(isRawJson(hint) ? hint.rawJSON : hint)
+    return parseDurationSeconds(hint)
   } catch {
     return undefined
   }

@@ -6,6 +6,7 @@ import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { dataOf, testEngine } from '../../../test/support/test-engine.ts'
+import { rfc3339 } from '../../lib/clock.ts'
 import { kvV2 } from './v2.ts'
 
 type Kv = ReturnType<typeof testEngine>
@@ -70,23 +71,23 @@ function expect(model: Model, step: Step, now: number): number {
       if (step.do === 'patch' && (!newest || gone(newest, now))) return 404
       const whole = step.do === 'put' ? step.data : merged(newest!.data, step.data)
       key.versions.push({ data: whole, deletion: deletionOf(key, now), destroyed: false })
-      const keep = key.max || 10
-      key.versions = key.versions.map((version, i) =>
-        i < key.versions.length - keep ? undefined : version,
-      )
+      const oldest = key.versions.length - (key.max || 10)
+      key.versions = key.versions.map((version, i) => (i < oldest ? undefined : version))
       model.set(step.path, key)
-      return 200
+      break
     }
     case 'drop':
       if (newest && !gone(newest, now)) newest.deletion = now
-      return 200
+      break
     case 'forget':
       model.delete(step.path)
-      return 200
+      break
     case 'set':
       model.set(step.path, { ...key, ...step, versions: key.versions })
-      return 200
-    default:
+      break
+    case 'delete':
+    case 'undelete':
+    case 'destroy':
       for (const number of step.versions) {
         const version = key.versions[number - 1]
         if (!version || version.destroyed) continue
@@ -94,8 +95,9 @@ function expect(model: Model, step: Step, now: number): number {
         else if (step.do === 'undelete') version.deletion = deletionOf(key, now)
         else if (!gone(version, now)) version.deletion = now
       }
-      return 200
+      break
   }
+  return 200
 }
 
 function merged(target: Record<string, unknown>, patch: Record<string, unknown>) {
@@ -104,31 +106,27 @@ function merged(target: Record<string, unknown>, patch: Record<string, unknown>)
   return whole
 }
 
-async function run(kv: Kv, step: Step): Promise<number> {
-  const options = 'cas' in step && step.cas !== undefined ? { options: { cas: step.cas } } : {}
-  const answer = () => {
-    switch (step.do) {
-      case 'put':
-        return kv.write(`data/${step.path}`, { data: step.data, ...options })
-      case 'patch':
-        return kv.patch(`data/${step.path}`, { data: step.data, ...options })
-      case 'drop':
-        return kv.delete(`data/${step.path}`)
-      case 'forget':
-        return kv.delete(`metadata/${step.path}`)
-      case 'set':
-        return kv.write(`metadata/${step.path}`, {
-          max_versions: step.max,
-          delete_version_after: step.after,
-          cas_required: step.casRequired,
-        })
-      case 'wait':
-        return Promise.resolve(kv.clock.advance(step.seconds * 1000))
-      default:
-        return kv.write(`${step.do}/${step.path}`, { versions: step.versions })
-    }
+function send(kv: Kv, step: Exclude<Step, { do: 'wait' }>) {
+  const { path } = step
+  if ('data' in step) {
+    const body = { data: step.data, ...(step.cas !== undefined && { options: { cas: step.cas } }) }
+    return step.do === 'put' ? kv.write(`data/${path}`, body) : kv.patch(`data/${path}`, body)
   }
-  return answer().then(
+  if ('versions' in step) return kv.write(`${step.do}/${path}`, { versions: step.versions })
+  if (!('max' in step)) return kv.delete(`${step.do === 'drop' ? 'data' : 'metadata'}/${path}`)
+  return kv.write(`metadata/${path}`, {
+    max_versions: step.max,
+    delete_version_after: step.after,
+    cas_required: step.casRequired,
+  })
+}
+
+async function run(kv: Kv, step: Step): Promise<number> {
+  if (step.do === 'wait') {
+    kv.clock.advance(step.seconds * 1000)
+    return 200
+  }
+  return send(kv, step).then(
     (reply) => reply?.status ?? 200,
     (error: unknown) => (error as { status: number }).status,
   )
@@ -151,6 +149,9 @@ async function compare(kv: Kv, model: Model): Promise<void> {
       const dead = gone(version, kv.clock.now())
       equal(reply?.status, dead ? 404 : undefined)
       deepEqual(dataOf(reply)['data'], dead ? null : version.data)
+      const metadata = dataOf(reply)['metadata'] as Record<string, unknown>
+      equal(metadata['deletion_time'], version.deletion === 0 ? '' : rfc3339(version.deletion))
+      equal(metadata['destroyed'], version.destroyed)
     }
   }
   equal(kv.entries().size, kept + model.size, 'nothing is left behind')

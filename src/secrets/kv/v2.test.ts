@@ -270,6 +270,25 @@ test('kv v2 answers 404 with the metadata of a deleted or destroyed version', as
   })
 })
 
+test('kv v2 writes nothing when versions are already as asked', async () => {
+  const kv = testEngine(kvV2)
+  await kv.write('data/app', { data: secretData })
+  await kv.write('data/app', { data: secretData })
+  await kv.write('delete/app', { versions: [1] })
+  await kv.write('destroy/app', { versions: [2] })
+  const before = kv.entries().get('metadata/app')
+  for (const [verb, versions] of [
+    ['delete', '1,2,3,-1,0'],
+    ['undelete', [2, 7]],
+    ['destroy', ['2', 9]],
+  ] as const) {
+    kv.clock.advance(1000)
+    equal(await kv.write(`${verb}/app`, { versions }), undefined)
+    equal(await kv.delete('data/app'), undefined)
+    equal(kv.entries().get('metadata/app'), before)
+  }
+})
+
 test('kv v2 says of a write whether the key exists, even when every version is deleted', async () => {
   const kv = testEngine(kvV2)
   const exists = async (path: string) => {
