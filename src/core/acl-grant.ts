@@ -1,0 +1,135 @@
+/** All rules for one pattern, from all policies of a caller, merged into one grant. */
+import { type Conditions } from './acl-conditions.ts'
+import {
+  CAPABILITIES,
+  type Capability,
+  type JsonValue,
+  type ParameterRules,
+  type PathRule,
+} from './policies.ts'
+
+export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan'
+
+/** Shared between requests, so frozen. */
+export type Verdict = {
+  readonly allowed: boolean
+  /** Needed besides `allowed` where a path is protected; says nothing by itself. */
+  readonly sudo: boolean
+  /** The policies that allow it, in the order they were given; empty on a refusal. */
+  readonly grantingPolicies: readonly string[]
+  /** Set on list and scan: the longest page this caller may see. */
+  readonly paginationLimit?: number
+  /** Second factors the rule asks for. */
+  readonly mfaMethods?: readonly string[]
+}
+
+export type Grant = {
+  readonly denied: boolean
+  /** In the order they are told; empty when denied. */
+  readonly capabilities: readonly Capability[]
+  /** One for each operation that is allowed when the conditions are met. */
+  readonly verdicts: Readonly<Partial<Record<Operation, Verdict>>>
+  readonly refusal: Verdict
+  readonly conditions: Conditions | undefined
+}
+
+const OPERATIONS: readonly Operation[] = [
+  'create',
+  'read',
+  'update',
+  'patch',
+  'delete',
+  'list',
+  'scan',
+]
+
+export const REFUSAL: Verdict = freeze({ allowed: false, sudo: false, grantingPolicies: [] })
+const DENIED: Grant = Object.freeze({
+  denied: true,
+  capabilities: [],
+  verdicts: {},
+  refusal: REFUSAL,
+  conditions: undefined,
+})
+
+/** `rules` all have the same pattern. A `deny` among them wins over everything. */
+export function mergeRules(rules: readonly { policy: string; rule: PathRule }[]): Grant {
+  // Approval by others is not offered, so what needs it stays closed.
+  if (rules.some(({ rule }) => rule.capabilities.has('deny') || rule.controlGroup)) return DENIED
+  const capabilities = CAPABILITIES.filter((each) => holders(rules, each).length > 0)
+  const sudo = capabilities.includes('sudo')
+  const conditions = mergeConditions(rules.map(({ rule }) => rule))
+  const mfaMethods = [...new Set(rules.flatMap(({ rule }) => rule.mfaMethods ?? []))]
+  const verdicts: Partial<Record<Operation, Verdict>> = {}
+  for (const operation of OPERATIONS) {
+    const grantingPolicies = holders(rules, operation)
+    if (grantingPolicies.length === 0) continue
+    const pages = operation === 'list' || operation === 'scan' ? conditions.paginationLimit : 0
+    verdicts[operation] = freeze({
+      allowed: true,
+      sudo,
+      grantingPolicies,
+      ...(pages > 0 && { paginationLimit: pages }),
+      ...(mfaMethods.length > 0 && { mfaMethods }),
+    })
+  }
+  return {
+    denied: false,
+    capabilities: Object.freeze(capabilities),
+    verdicts,
+    refusal: freeze({ ...REFUSAL, sudo }),
+    conditions: isEmpty(conditions) ? undefined : conditions,
+  }
+}
+
+function holders(
+  rules: readonly { policy: string; rule: PathRule }[],
+  capability: Capability,
+): string[] {
+  const holding = rules.filter(({ rule }) => rule.capabilities.has(capability))
+  return [...new Set(holding.map(({ policy }) => policy))]
+}
+
+export function freeze(verdict: Verdict): Verdict {
+  Object.freeze(verdict.grantingPolicies)
+  return Object.freeze(verdict)
+}
+
+function mergeConditions(rules: readonly PathRule[]): Conditions {
+  return {
+    allowed: mergeParameters(rules.map((rule) => rule.allowedParameters)),
+    denied: mergeParameters(rules.map((rule) => rule.deniedParameters)),
+    required: [...new Set(rules.flatMap((rule) => rule.requiredParameters ?? []))],
+    minWrappingTtlSeconds: lowest(rules.map((rule) => rule.minWrappingTtlSeconds)),
+    maxWrappingTtlSeconds: lowest(rules.map((rule) => rule.maxWrappingTtlSeconds)),
+    paginationLimit: lowest(rules.map((rule) => rule.paginationLimit)),
+  }
+}
+
+/** Per key; a key that any side leaves open (no values listed) is open. */
+function mergeParameters(all: readonly (ParameterRules | undefined)[]): ParameterRules {
+  const merged = new Map<string, readonly JsonValue[]>()
+  for (const [key, values] of all.flatMap((rules) => [...(rules ?? [])])) {
+    const before = merged.get(key)
+    const open = values.length === 0 || before?.length === 0
+    merged.set(key, open ? [] : [...(before ?? []), ...values])
+  }
+  return merged
+}
+
+/** Of the bounds that are set; 0 when none is. */
+function lowest(bounds: readonly (number | undefined)[]): number {
+  const set = bounds.flatMap((bound = 0) => (bound > 0 ? [bound] : []))
+  return set.length === 0 ? 0 : Math.min(...set)
+}
+
+function isEmpty(conditions: Conditions): boolean {
+  return (
+    conditions.allowed.size === 0 &&
+    conditions.denied.size === 0 &&
+    conditions.required.length === 0 &&
+    conditions.minWrappingTtlSeconds === 0 &&
+    conditions.maxWrappingTtlSeconds === 0 &&
+    conditions.paginationLimit === 0
+  )
+}
