@@ -21,7 +21,7 @@ export type Asked = {
   readonly method: string
   readonly url: string
   readonly namespace: string | undefined
-  /** `Error reading secret/x`: what the command was about. */
+  /** `Error reading secret/x`: what the command was about. May be empty. */
   readonly doing: string
   readonly program: string
 }
@@ -34,10 +34,14 @@ export function refused(asked: Asked, status: number, body: string): ApiFailure 
       : `Code: ${status}. Errors:\n${errors.map((each) => `\n* ${each}`).join('')}`
   const where = asked.namespace === undefined ? '' : `Namespace: ${asked.namespace}\n`
   const text =
-    `${asked.doing}: Error making API request.\n\n${where}` +
+    `${prefix(asked.doing)}Error making API request.\n\n${where}` +
     `URL: ${asked.method} ${asked.url}\n${detail}`
   const hint = hintFor(asked.program, status, errors ?? [])
   return new ApiFailure(status, errors ?? [], { text, ...(hint === undefined ? {} : { hint }) })
+}
+
+function prefix(doing: string): string {
+  return doing === '' ? '' : `${doing}: `
 }
 
 /** The `errors` of a body, or undefined when it is not an error of this API. */
@@ -72,7 +76,7 @@ type Problem = { readonly words: string; readonly hint?: string }
 export function unreachable(asked: Asked, address: string, cause: unknown): CliError {
   const { words, hint } = problem(asked.program, address, cause)
   const verb = asked.method.charAt(0) + asked.method.slice(1).toLowerCase()
-  return new CliError(`${asked.doing}: ${verb} "${asked.url}": ${words}`, {
+  return new CliError(`${prefix(asked.doing)}${verb} "${asked.url}": ${words}`, {
     exit: 2,
     cause,
     ...(hint === undefined ? {} : { hint }),
