@@ -20,6 +20,9 @@ export type Cached = {
   readonly value: object | undefined
 }
 
+/** Writes below the barrier that belong into the same batch, and keys that must not be there. */
+export type Also = { writes?: readonly Write[]; absent?: readonly string[] }
+
 /** Entries per generation; two generations are kept. */
 const CACHE_MAX = 20_000
 /** Larger entries are decoded anew at each read: the cache is for the many small ones. */
@@ -161,10 +164,10 @@ export class Space {
   }
 
   /** Commits all or nothing; throws StoreConflict when what `tx` read has changed. */
-  async commit(tx: Tx, also: readonly Write[] = []): Promise<void> {
+  async commit(tx: Tx, also: Also = {}): Promise<void> {
     const writes = tx.pending()
     if (!this.#usage.take(writes.length)) await this.#usage.refill(writes.length)
-    const batch: Write[] = [...also]
+    const batch: Write[] = [...(also.writes ?? [])]
     for (const [path, value] of writes) {
       const key = this.#names.hide(path)
       if (value === undefined) {
@@ -175,7 +178,11 @@ export class Space {
       const sealed = this.#keyring.sealRecord(key, Buffer.from(JSON.stringify(value)))
       batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
     }
-    await this.store.write(batch, tx.expectations())
+    const expect = tx.expectations()
+    for (const key of also.absent ?? []) expect.keys.push({ key, revision: 0 })
+    await this.store.write(batch, expect)
+    // Whoever comes after this must see it, even in the same turn.
+    this.#asked = false
   }
 
   /**
@@ -274,6 +281,11 @@ export class Tx {
     const from =
       page?.after === undefined ? sorted : sorted.filter((n) => bytewise(n, page.after!) > 0)
     return page?.limit ? from.slice(0, page.limit) : from
+  }
+
+  /** For keys that derive from the ring. */
+  get keyring(): Keyring {
+    return this.#space.keyring
   }
 
   get dirty(): boolean {

@@ -117,6 +117,8 @@ export function auditLog(
           else failed(new Failure('audit_failed'))
         })
       })
+      // Whoever recorded awaits it, some only at the end: a failure before that is not unhandled.
+      flushing.catch(() => {})
       return flushing
     },
     device: (path) => open.get(path),

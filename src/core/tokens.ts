@@ -8,6 +8,7 @@
  *   token-child/<parent>/<accessor>   {}
  */
 import { createHash } from 'node:crypto'
+import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
 import { type Random } from '../lib/random.ts'
 import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
@@ -76,12 +77,21 @@ export type Tokens = {
   accessors(tx: Tx): Promise<string[]>
 }
 
-export type TokenKeys = { digest: Buffer; batch: Buffer }
+type TokenKeys = { digest: Buffer; batch: Buffer }
+const derived = new WeakMap<Keyring, TokenKeys>()
+
+function keysOf({ keyring }: Tx): TokenKeys {
+  let keys = derived.get(keyring)
+  if (!keys) {
+    keys = { digest: keyring.derive('tokens/digest/v1'), batch: keyring.derive('tokens/batch/v1') }
+    derived.set(keyring, keys)
+  }
+  return keys
+}
 
 const VERIFIED_MAX = 10_000
 
 export function tokens(
-  keys: () => TokenKeys,
   random: Random,
   endLeases: (tx: Tx, tokenUid: string) => Promise<void>,
 ): Tokens {
@@ -100,12 +110,12 @@ export function tokens(
   async function uidOf(tx: Tx, id: string): Promise<string | undefined> {
     const carried = accessorOf(id)
     if (carried !== undefined) return carried
-    const digest = tokenDigest(keys().digest, id)
+    const digest = tokenDigest(keysOf(tx).digest, id)
     return (await tx.get<{ accessor: string }>(`token-id/${digest}`))?.accessor
   }
 
   async function findBatch(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined> {
-    const claims = openBatchToken(keys().batch, id) as TokenEntry | undefined
+    const claims = openBatchToken(keysOf(tx).batch, id) as TokenEntry | undefined
     if (!claims || !alive(claims, now)) return undefined
     // A batch token ends with its parent, which is all the revocation it knows.
     if (claims.parent && !alive(await entryOf(tx, claims.parent), now)) return undefined
@@ -127,7 +137,7 @@ export function tokens(
       const entry = uid === undefined ? undefined : await entryOf(tx, uid)
       if (!entry || !alive(entry, now)) return undefined
       if (verified.get(id) === entry) return entry
-      if (!sameDigest(tokenDigest(keys().digest, id), entry.digest)) return undefined
+      if (!sameDigest(tokenDigest(keysOf(tx).digest, id), entry.digest)) return undefined
       if (verified.size >= VERIFIED_MAX) verified = new Map()
       verified.set(id, entry)
       return entry
@@ -137,11 +147,11 @@ export function tokens(
       const { id: wanted, ...rest } = token
       if (token.type === 'batch') {
         const entry: TokenEntry = { ...rest, kind: 'token', uid: '', accessor: '', digest: '' }
-        return { id: sealBatchToken(keys().batch, entry), entry }
+        return { id: sealBatchToken(keysOf(tx).batch, entry), entry }
       }
       const accessor = newAccessor(random)
       const id = wanted ?? newServiceToken(accessor, random)
-      const digest = tokenDigest(keys().digest, id)
+      const digest = tokenDigest(keysOf(tx).digest, id)
       const entry: TokenEntry = { ...rest, kind: 'token', uid: accessor, accessor, digest }
       if (wanted !== undefined) {
         entry.indexed = true

@@ -47,7 +47,9 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
   let now = options.now ?? Date.UTC(2026, 0, 1)
 
   async function call(verb: Verb, path: string, body: Record<string, unknown>) {
-    const match = routesOf(engine).match(verb === 'list' && !path.endsWith('/') ? `${path}/` : path)
+    const match = routesOf(engine).match(
+      verb === 'list' && path !== '' && !path.endsWith('/') ? `${path}/` : path,
+    )
     if (!match) throw new Failure('unsupported_path')
     const handler = match.endpoint[verb] as ((c: Call<unknown>) => unknown) | undefined
     if (!handler) throw new Failure('unsupported_operation')

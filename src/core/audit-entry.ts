@@ -1,0 +1,177 @@
+/**
+ * The text of an audit entry, in Vault's shape (vault-protocol.md, section 11), built from parts:
+ * what depends only on the token or the mount is printed once and kept as long as that object
+ * lives. A new field is hashed unless it is written here as clear.
+ */
+import { rfc3339 } from '../lib/clock.ts'
+import { JsonText } from '../kit/json-text.ts'
+import { type Reply } from '../kit/reply.ts'
+import { type DeviceView } from './audit.ts'
+import { type Mount } from './mounts.ts'
+import { type TokenEntry } from './tokens.ts'
+import { type Turn } from './turn.ts'
+import { errorText } from './envelope.ts'
+
+const NOTHING: ReadonlySet<string> = new Set()
+const mountTexts = new WeakMap<Mount, string>()
+const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
+const clearKeys = new WeakMap<object, ReadonlySet<string>>()
+
+const quote = (value: unknown) => JSON.stringify(value)
+
+export function requestEntry(turn: Turn, device: DeviceView): string {
+  return (
+    `{"time":"${rfc3339(turn.now)}","type":"request"${authPart(turn, device)}` +
+    `,"request":${requestPart(turn, device)}${errorPart(turn)}}`
+  )
+}
+
+export function responseEntry(turn: Turn, device: DeviceView): string {
+  return (
+    `{"time":"${rfc3339(turn.now)}","type":"response"${authPart(turn, device)}` +
+    `,"request":${requestPart(turn, device)},"response":${responsePart(turn, device)}${errorPart(turn)}}`
+  )
+}
+
+/** Our failures say names, never values; anything else is told apart by its kind alone. */
+function errorPart(turn: Turn): string {
+  return turn.refusal ? `,"error":${quote(errorText(turn.refusal))}` : ''
+}
+
+function authPart(turn: Turn, device: DeviceView): string {
+  const { token, request } = turn
+  const results = `"policy_results":{"allowed":${turn.allowed}${granting(turn)}}`
+  if (!token) {
+    if (request.token === undefined) return ''
+    return `,"auth":{"client_token":"${device.hasher.hash(request.token)}",${results}}`
+  }
+  let texts = authTexts.get(token)
+  if (!texts) authTexts.set(token, (texts = new WeakMap()))
+  let text = texts.get(device)
+  if (text === undefined) texts.set(device, (text = tokenPart(token, request.token ?? '', device)))
+  return `,"auth":{${text},${results}}`
+}
+
+function granting(turn: Turn): string {
+  if (turn.grantingPolicies.length === 0) return ''
+  const list = turn.grantingPolicies.map(
+    (name) => `{"name":${quote(name)},"namespace_id":"root","type":"acl"}`,
+  )
+  return `,"granting_policies":[${list.join(',')}]`
+}
+
+function tokenPart(token: TokenEntry, id: string, { hasher, hashAccessor }: DeviceView): string {
+  const accessor = token.accessor && (hashAccessor ? hasher.hash(token.accessor) : token.accessor)
+  const parts = [
+    `"client_token":"${hasher.hash(id)}"`,
+    ...(accessor ? [`"accessor":${quote(accessor)}`] : []),
+    `"display_name":${quote(token.displayName)}`,
+    `"policies":${quote(token.policies)}`,
+    `"token_policies":${quote(token.policies)}`,
+    `"metadata":${quote(token.meta)}`,
+    ...(token.entityId ? [`"entity_id":${quote(token.entityId)}`] : []),
+    ...(token.numUses > 0 ? [`"remaining_uses":${token.numUses}`] : []),
+    `"token_type":"${token.type}"`,
+    `"token_issue_time":"${rfc3339(token.createdAt)}"`,
+    ...(token.ttlSeconds > 0 ? [`"token_ttl":${token.ttlSeconds}`] : []),
+  ]
+  return parts.join(',')
+}
+
+function mountPart(turn: Turn): string {
+  const { mount } = turn
+  if (!mount) return ''
+  let text = mountTexts.get(mount)
+  if (text === undefined) {
+    const { path, type, accessor, class: mountClass } = mount.entry
+    text =
+      `,"mount_point":${quote(path)},"mount_type":${quote(type)},"mount_accessor":${quote(accessor)}` +
+      `,"mount_class":"${mountClass}"`
+    mountTexts.set(mount, text)
+  }
+  return text
+}
+
+function requestPart(turn: Turn, device: DeviceView): string {
+  const { request, token } = turn
+  const { hasher, hashAccessor } = device
+  let text = `{"id":"${request.id}","operation":"${turn.operation}"${mountPart(turn)}`
+  if (request.token !== undefined) text += `,"client_token":"${hasher.hash(request.token)}"`
+  if (token?.accessor) {
+    text += `,"client_token_accessor":${quote(hashAccessor ? hasher.hash(token.accessor) : token.accessor)}`
+  }
+  text += `,"namespace":{"id":"root"},"path":${quote(turn.path)}`
+  for (const _ in request.data) {
+    text += `,"data":${hasher.text(request.data, clearInRequest(turn))}`
+    break
+  }
+  text += `,"remote_address":${quote(request.remoteAddress)},"remote_port":${request.remotePort}`
+  if (request.wrapTtlSeconds > 0) text += `,"wrap_ttl":${request.wrapTtlSeconds}`
+  return `${text}}`
+}
+
+/** Fields that the endpoint declares clear, and keys that the mount was told to leave. */
+function clearInRequest(turn: Turn): ReadonlySet<string> {
+  const { match, mount } = turn
+  const tuned = mount?.entry.config.audit_non_hmac_request_keys
+  if (!match) return tuned ? new Set(tuned) : NOTHING
+  let declared = clearKeys.get(match.endpoint)
+  if (!declared) {
+    const names = Object.entries(match.endpoint.fields).filter(([, field]) => field.clear)
+    declared = names.length === 0 ? NOTHING : new Set(names.map(([name]) => name))
+    clearKeys.set(match.endpoint, declared)
+  }
+  return tuned ? new Set([...declared, ...tuned]) : declared
+}
+
+function clearInResponse(turn: Turn): ReadonlySet<string> {
+  const tuned = turn.mount?.entry.config.audit_non_hmac_response_keys
+  return tuned ? new Set(tuned) : NOTHING
+}
+
+function responsePart(turn: Turn, device: DeviceView): string {
+  const { reply } = turn
+  let text = `{${mountPart(turn).slice(1)}`
+  const add = (part: string) => (text += text.length > 1 ? `,${part}` : part)
+  if (!reply) return `${text}}`
+  if (reply.auth) add(`"auth":${issuedPart(reply.auth, device)}`)
+  if (reply.leased) add(`"secret":{"lease_id":${quote(reply.leased.id)}}`)
+  const data = dataPart(reply, turn, device)
+  if (data) add(`"data":${data}`)
+  if (reply.warnings?.length) add(`"warnings":${quote(reply.warnings)}`)
+  if (reply.wrapInfo) add(`"wrap_info":${wrapPart(reply.wrapInfo, device)}`)
+  return `${text}}`
+}
+
+function dataPart(reply: Reply, turn: Turn, device: DeviceView): string | undefined {
+  const { hasher, elideLists } = device
+  const clear = clearInResponse(turn)
+  if (reply.envelope) return hasher.text(reply.envelope, clear)
+  if (reply.raw)
+    return hasher.text({ http_raw_body: Buffer.from(reply.raw.body).toString() }, clear)
+  if (reply.bare !== undefined) return hasher.text(reply.bare, clear)
+  if (reply.data === undefined) return undefined
+  const { data } = reply
+  if (elideLists && turn.operation === 'list' && !(data instanceof JsonText)) {
+    const keys = data['keys']
+    if (Array.isArray(keys)) return `{"keys":${keys.length}}`
+  }
+  return hasher.text(data, clear)
+}
+
+/** Names and numbers of an issued token in clear, the token and its accessor hashed. */
+function issuedPart(auth: Record<string, unknown>, { hasher, hashAccessor }: DeviceView): string {
+  const hidden = { ...auth }
+  hidden['client_token'] = hasher.hash(String(auth['client_token']))
+  if (auth['accessor'] && hashAccessor) hidden['accessor'] = hasher.hash(String(auth['accessor']))
+  return quote(hidden)
+}
+
+function wrapPart(info: Record<string, unknown>, { hasher, hashAccessor }: DeviceView): string {
+  const hidden = { ...info, token: hasher.hash(String(info['token'])) }
+  for (const name of ['accessor', 'wrapped_accessor']) {
+    if (info[name] && hashAccessor)
+      Object.assign(hidden, { [name]: hasher.hash(String(info[name])) })
+  }
+  return quote(hidden)
+}

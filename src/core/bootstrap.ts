@@ -1,0 +1,96 @@
+/** What a new server starts with: its fixed mounts, the default policy and a root token. */
+import { type Tx } from '../barrier/space.ts'
+import { type Random, uuid } from '../lib/random.ts'
+import { type Core, SYS_MOUNT_UUID } from './core.ts'
+import { type MountConfig, type MountEntry, MOUNTS_PATH } from './mounts.ts'
+import { putDefaultPolicy } from './policy-store.ts'
+import { newRootToken } from './token-format.ts'
+
+export const NO_TUNING: MountConfig = {
+  default_lease_ttl: 0,
+  max_lease_ttl: 0,
+  force_no_cache: false,
+}
+
+type NewMount = Pick<MountEntry, 'path' | 'class' | 'type'> & Partial<MountEntry>
+
+export function newMountEntry(mount: NewMount, random: Random): MountEntry {
+  return {
+    uuid: uuid(random),
+    accessor: `${mount.type}_${random(4).toString('hex')}`,
+    description: '',
+    options: null,
+    config: NO_TUNING,
+    local: false,
+    seal_wrap: false,
+    external_entropy_access: false,
+    ...mount,
+  }
+}
+
+export type FirstToken = {
+  /** Dev mode lets the operator choose it. */
+  id?: string
+}
+
+/** Writes the first entries and returns the root token. */
+export function firstEntries(
+  core: Core,
+  tx: Tx,
+  first: FirstToken & { extra?: NewMount[] } = {},
+): string {
+  const { random } = core
+  const fixed: NewMount[] = [
+    {
+      path: 'sys/',
+      class: 'secret',
+      type: 'system',
+      uuid: SYS_MOUNT_UUID,
+      accessor: `system_${random(4).toString('hex')}`,
+      description: 'system endpoints used for control, policy and debugging',
+      seal_wrap: true,
+    },
+    {
+      path: 'cubbyhole/',
+      class: 'secret',
+      type: 'cubbyhole',
+      description: 'per-token private secret storage',
+      local: true,
+    },
+    {
+      path: 'auth/token/',
+      class: 'auth',
+      type: 'token',
+      description: 'token based credentials',
+      config: { ...NO_TUNING, token_type: 'default-service' },
+    },
+  ]
+  const entries = [...fixed, ...(first.extra ?? [])].map((mount) => newMountEntry(mount, random))
+  tx.put(MOUNTS_PATH, { mounts: entries })
+  putDefaultPolicy(tx)
+  return putRootToken(core, tx, first)
+}
+
+/** A token that may everything, for ever; made at initialization and by generate-root. */
+export function putRootToken(core: Core, tx: Tx, first: FirstToken = {}): string {
+  const { id } = core.tokens.create(tx, {
+    id: first.id ?? newRootToken(core.random),
+    policies: ['root'],
+    path: 'auth/token/root',
+    meta: null,
+    displayName: 'root',
+    numUses: 0,
+    createdAt: core.clock.now(),
+    ttlSeconds: 0,
+    expiresAt: 0,
+    explicitMaxTtlSeconds: 0,
+    periodSeconds: 0,
+    maxTtlSeconds: 0,
+    renewable: false,
+    orphan: true,
+    type: 'service',
+    entityId: '',
+    boundCidrs: [],
+  })
+  return id
+}

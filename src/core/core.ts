@@ -1,0 +1,234 @@
+/**
+ * The core, put together: it is given a store, a clock, engines and audit device types, and gives
+ * back one function from request to answer. It knows no engine by name and opens no socket.
+ */
+import { type StaticKey } from '../barrier/seal.ts'
+import { type Tx } from '../barrier/space.ts'
+import { type AuditDeviceType } from '../kit/audit-device.ts'
+import { type Engine } from '../kit/engine.ts'
+import { Failure } from '../kit/failure.ts'
+import { type Reply } from '../kit/reply.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom, uuid } from '../lib/random.ts'
+import { type Store, StoreConflict } from '../storage/store.ts'
+import { type Acl } from './acl.ts'
+import { type AuditLog, auditLog } from './audit.ts'
+import { type Expiry, expiry } from './expiry.ts'
+import { type Announcement, type Keeper, keeper } from './keeper.ts'
+import { leasesOfToken, startRevoking } from './leases.ts'
+import { compileMount, type Mount, type Mounts, mounts, type SystemTtl } from './mounts.ts'
+import { handle } from './pipeline.ts'
+import { aclFinder } from './policy-store.ts'
+import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
+import { type Request, type Response, type Turn } from './turn.ts'
+
+export type CoreOptions = {
+  store: Store
+  /** Every engine this build has; the sys and token engines are core's own and come first. */
+  engines: readonly Engine[]
+  /** `sys/` and `auth/token/`: declared like any engine, but given the core. */
+  ownEngines: (core: Core) => { sys: Engine; token: Engine }
+  auditTypes: readonly AuditDeviceType[]
+  clock?: Clock
+  random?: Random
+  ttl?: Partial<SystemTtl>
+  staticKeys?: readonly StaticKey[]
+  announce?: (message: Announcement) => void
+  /** A line for the operator. Names and kinds, never values. */
+  log?: (level: 'info' | 'warn' | 'error', text: string) => void
+  settings?: Partial<Settings>
+  help?: (core: Core, turn: Turn) => Reply
+}
+
+/** Facts about this server that its endpoints tell. */
+export type Settings = {
+  version: string
+  buildDate: string
+  clusterName: string
+  apiAddr: string
+  dev: boolean
+  workers: number
+}
+
+export type Core = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly keeper: Keeper
+  readonly mounts: Mounts
+  readonly tokens: Tokens
+  readonly audit: AuditLog
+  readonly expiry: Expiry
+  readonly engines: readonly Engine[]
+  readonly settings: Settings
+  readonly startedAt: number
+  handle(request: Request): Promise<Response>
+  /** A transaction, or undefined while sealed. `shared` = from the poll phase (see Space). */
+  begin(shared: boolean): Promise<Tx | undefined>
+  commit(tx: Tx): Promise<void>
+  aclOf(tx: Tx, token: TokenEntry): Promise<Acl>
+  /** `sys/`, which answers even when there is no mount table to read. */
+  sysMount(path: string): Mount | undefined
+  help(turn: Turn): Reply
+  report(error: Error, request: Request): void
+  log(level: 'info' | 'warn' | 'error', text: string): void
+  /** Ends what a request has made, when its answer may not be given. */
+  undo(made: Turn['made']): Promise<void>
+  close(): Promise<void>
+}
+
+/** 32 days, as Vault's. */
+const DEFAULT_TTL_SECONDS = 2_764_800
+
+/** Where the sys mount's entry stands; the same in every store, as it can be neither moved nor removed. */
+export const SYS_MOUNT_UUID = '00000000-0000-4000-8000-000000000001'
+
+export function createCore(options: CoreOptions): Core {
+  const { store, clock = systemClock, random = systemRandom } = options
+  const log = options.log ?? (() => {})
+  const ttl = {
+    defaultSeconds: options.ttl?.defaultSeconds ?? DEFAULT_TTL_SECONDS,
+    maxSeconds: options.ttl?.maxSeconds ?? DEFAULT_TTL_SECONDS,
+  }
+  const warn = (trouble: string) => log('error', trouble)
+  const keep = keeper({
+    store,
+    clock,
+    random,
+    ...(options.staticKeys && { staticKeys: options.staticKeys }),
+    ...(options.announce && { announce: options.announce }),
+    opened() {
+      core.expiry.start()
+      log('info', 'unsealed')
+    },
+    sealed() {
+      core.expiry.stop()
+      core.audit.close()
+      log('info', 'sealed')
+    },
+  })
+  const aclOf = aclFinder()
+  const endLeases = async (tx: Tx, uid: string) => {
+    for (const lease of await leasesOfToken(tx, uid)) {
+      if (!lease.revoking) startRevoking(tx, lease, clock.now())
+    }
+  }
+  const tokenParts = tokens(random, endLeases)
+  const mountParts = mounts((type, mountOptions) => findEngine(engines, type, mountOptions), ttl)
+  const core: Core = {
+    clock,
+    random,
+    store,
+    keeper: keep,
+    mounts: mountParts,
+    tokens: tokenParts,
+    audit: auditLog(options.auditTypes, warn),
+    expiry: expiry({
+      node: uuid(random),
+      clock,
+      space: () => keep.space,
+      mounts: mountParts,
+      tokens: tokenParts,
+      report: warn,
+    }),
+    get engines() {
+      return engines
+    },
+    settings: {
+      version: '1.21.4',
+      buildDate: '2026-11-01T00:00:00Z',
+      clusterName: 'coffer',
+      apiAddr: '',
+      dev: false,
+      workers: 1,
+      ...options.settings,
+    },
+    startedAt: clock.now(),
+    handle: (request) => handle(request, core),
+    async begin(shared) {
+      const { space } = keep
+      return space && (shared ? space.beginShared() : space.begin())
+    },
+    async commit(tx) {
+      if (!keep.space) throw new Failure('sealed')
+      await keep.space.commit(tx)
+    },
+    aclOf: (tx, token) => aclOf(tx, token, clock.now()),
+    sysMount: (path) => (path.startsWith('sys/') ? sysMount : undefined),
+    help: (turn) => {
+      if (!options.help) throw new Failure('unsupported_operation')
+      return options.help(core, turn)
+    },
+    report(error, request) {
+      log('error', `request ${request.id} failed: ${describe(error)}`)
+    },
+    log,
+    undo: (made) => undo(core, made),
+    async close() {
+      core.expiry.stop()
+      core.audit.close()
+      await store.close()
+    },
+  }
+  const own = options.ownEngines(core)
+  const engines = [own.sys, own.token, ...options.engines]
+  const sysMount = compileMount(sysEntry(), own.sys, ttl)
+  return core
+}
+
+function findEngine(
+  engines: readonly Engine[],
+  type: string,
+  options: Readonly<Record<string, string>>,
+): Engine | undefined {
+  const same = engines.filter((engine) => engine.type === type)
+  // A type with several versions is the first one unless the mount says otherwise (kv: "1").
+  const version = options['version'] ?? '1'
+  return (
+    same.find((engine) => engine.version === version) ?? (same.length === 1 ? same[0] : undefined)
+  )
+}
+
+function sysEntry(): Mount['entry'] {
+  return {
+    path: 'sys/',
+    class: 'secret',
+    type: 'system',
+    uuid: SYS_MOUNT_UUID,
+    accessor: 'system_00000001',
+    description: 'system endpoints used for control, policy and debugging',
+    options: null,
+    config: { default_lease_ttl: 0, max_lease_ttl: 0, force_no_cache: false },
+    local: false,
+    seal_wrap: true,
+    external_entropy_access: false,
+  }
+}
+
+/** Kind and place of an error; its message only when it is of ours or of the system. */
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? `: ${describe(error.cause)}` : ''
+  const place =
+    error.stack
+      ?.split('\n')
+      .find((line) => line.includes(' at '))
+      ?.trim() ?? ''
+  const ours = error instanceof Failure || 'code' in error || error.message.startsWith('storage')
+  const text = ours || error.name === 'TamperedError' ? ` ${error.message}` : ''
+  return `${error.name}${text} ${place}${cause}`
+}
+
+async function undo(core: Core, made: Turn['made']): Promise<void> {
+  if (made.leaseId) await core.expiry.endLease(made.leaseId)
+  for (let attempt = 0; made.token && attempt < 5; attempt++) {
+    const tx = await core.begin(false)
+    if (!tx) return
+    await core.tokens.revokeTree(tx, made.token)
+    try {
+      await core.commit(tx)
+      return
+    } catch (error) {
+      if (!(error instanceof StoreConflict)) throw error
+    }
+  }
+}

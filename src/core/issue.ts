@@ -1,0 +1,135 @@
+/**
+ * Making tokens: what a login has proven becomes a token within the limits of role, mount and
+ * system; and the `auth` block that tells the client about it.
+ */
+import { type Tx } from '../barrier/space.ts'
+import { type LoginGrant } from '../kit/reply.ts'
+import { formatShortDuration } from '../lib/duration.ts'
+import { type Mount } from './mounts.ts'
+import { type NewToken, type TokenEntry, type Tokens } from './tokens.ts'
+
+export type Limits = {
+  ttlSeconds: number
+  maxTtlSeconds: number
+  explicitMaxTtlSeconds: number
+  periodSeconds: number
+  mountDefaultSeconds: number
+  mountMaxSeconds: number
+}
+
+/**
+ * The lifetime a token gets now (vault-protocol.md, section 5). `issuedAt` bounds a renewal: no
+ * token outlives its maximum, counted from its creation. Zero = nothing is left.
+ */
+export function lifetime(
+  limits: Limits,
+  at: { issuedAt: number; now: number; increment?: number },
+): { seconds: number; warnings: string[] } {
+  const warnings: string[] = []
+  const { periodSeconds, explicitMaxTtlSeconds, mountMaxSeconds } = limits
+  const ageSeconds = (at.now - at.issuedAt) / 1000
+  let seconds: number
+  if (periodSeconds > 0) {
+    seconds = Math.min(periodSeconds, mountMaxSeconds)
+    if (seconds < periodSeconds) {
+      warnings.push(
+        `period of "${formatShortDuration(periodSeconds)}" exceeded the effective max_ttl of ` +
+          `"${formatShortDuration(mountMaxSeconds)}"; period value is capped accordingly`,
+      )
+    }
+  } else {
+    const maxes = [mountMaxSeconds, limits.maxTtlSeconds].filter((max) => max > 0)
+    const max = Math.min(...maxes)
+    const wanted = at.increment || limits.ttlSeconds || limits.mountDefaultSeconds
+    const left = Math.floor(max - ageSeconds)
+    seconds = Math.min(wanted, left)
+    if (wanted > max) {
+      warnings.push(
+        `TTL of "${formatShortDuration(wanted)}" exceeded the effective max_ttl of ` +
+          `"${formatShortDuration(max)}"; TTL value is capped accordingly`,
+      )
+    }
+  }
+  if (explicitMaxTtlSeconds > 0) {
+    seconds = Math.min(seconds, Math.floor(explicitMaxTtlSeconds - ageSeconds))
+  }
+  return { seconds: Math.max(seconds, 0), warnings }
+}
+
+/** The `auth` block of a reply. */
+export function authBlock(id: string, entry: TokenEntry, seconds: number): Record<string, unknown> {
+  return {
+    client_token: id,
+    accessor: entry.accessor,
+    policies: entry.policies,
+    token_policies: entry.policies,
+    metadata: entry.meta,
+    lease_duration: seconds,
+    renewable: entry.renewable,
+    entity_id: entry.entityId,
+    token_type: entry.type,
+    orphan: entry.orphan,
+    mfa_requirement: null,
+    num_uses: entry.numUses,
+  }
+}
+
+/** What a mount may have been told about the tokens it issues. */
+function tokenTypeOf(grant: LoginGrant, mount: Mount): 'service' | 'batch' {
+  const tuned = mount.entry.config.token_type ?? 'default-service'
+  const wanted = grant.token.type === 'default' ? tuned : grant.token.type
+  if (tuned === 'batch' || tuned === 'service') return tuned
+  return wanted === 'batch' || wanted === 'default-batch' ? 'batch' : 'service'
+}
+
+/** Issues the token of a login. The grant's policies are canonical already. */
+export function issueLogin(
+  tx: Tx,
+  tokens: Tokens,
+  login: { grant: LoginGrant; mount: Mount; path: string; now: number },
+): { auth: Record<string, unknown>; entry: TokenEntry; warnings: string[] } {
+  const { grant, mount, now } = login
+  const { token } = grant
+  const type = tokenTypeOf(grant, mount)
+  const batch = type === 'batch'
+  const limits: Limits = {
+    ttlSeconds: token.ttlSeconds,
+    maxTtlSeconds: token.maxTtlSeconds,
+    explicitMaxTtlSeconds: batch ? 0 : token.explicitMaxTtlSeconds,
+    periodSeconds: batch ? 0 : token.periodSeconds,
+    mountDefaultSeconds: mount.view.defaultTtlSeconds,
+    mountMaxSeconds: mount.view.maxTtlSeconds,
+  }
+  const { seconds, warnings } = lifetime(limits, { issuedAt: now, now })
+  const policies = token.noDefaultPolicy ? token.policies : ['default', ...token.policies]
+  // The one place a login's policies become a token's: root never comes out of it.
+  const clean = [...new Set(policies)].filter((name) => name !== 'root').sort()
+  const fresh: NewToken = {
+    policies: clean,
+    path: login.path,
+    meta: { ...grant.metadata },
+    displayName: displayName(mount, grant.displayName),
+    numUses: batch ? 0 : token.numUses,
+    createdAt: now,
+    ttlSeconds: seconds,
+    expiresAt: now + seconds * 1000,
+    explicitMaxTtlSeconds: limits.explicitMaxTtlSeconds,
+    periodSeconds: limits.periodSeconds,
+    maxTtlSeconds: token.maxTtlSeconds,
+    renewable: !batch && (grant.renewable ?? true),
+    orphan: true,
+    type,
+    entityId: '',
+    boundCidrs: [...token.boundCidrs],
+    loginMount: mount.entry.uuid,
+    ...(grant.internal && { internal: grant.internal }),
+  }
+  const { id, entry } = tokens.create(tx, fresh)
+  return { auth: authBlock(id, entry, seconds), entry, warnings }
+}
+
+/** `<mount path>-<alias>`, with the mount's slashes as dashes. */
+function displayName(mount: Mount, alias: string): string {
+  const base = mount.entry.path.replace(/^auth\//, '').replaceAll('/', '-')
+  return alias ? `${base}${alias}` : base.replace(/-$/, '')
+}

@@ -1,0 +1,38 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { test } from 'node:test'
+import { testCore } from '../../test/support/test-core.ts'
+
+test('pipeline refuses who has no token before it tells whether a path exists', async () => {
+  const { ask } = await testCore()
+  for (const path of ['secret/data/x', 'nowhere/x', 'sys/nowhere']) {
+    for (const token of [undefined, 'hvs.unknown', '', 's.x']) {
+      const { status, body } = await ask('read', path, {}, { token })
+      equal(status, 403)
+      match(body.errors![0]!, /permission denied/)
+    }
+  }
+})
+
+test('pipeline answers root what is wrong with the path', async () => {
+  const { ask } = await testCore()
+  const missing = await ask('read', 'nowhere/x')
+  equal(missing.status, 404)
+  deepEqual(missing.body.errors, ['no handler for route "nowhere/x". route entry not found.'])
+  deepEqual((await ask('read', 'sys/nope')).body.errors, [
+    '1 error occurred:\n\t* unsupported path\n\n',
+  ])
+  const wrong = await ask('delete', 'sys/seal')
+  equal(wrong.status, 405)
+  deepEqual(wrong.body.errors, ['1 error occurred:\n\t* unsupported operation\n\n'])
+  equal((await ask('write', 'secret/data/x/', { data: {} })).status, 400)
+})
+
+test('pipeline keeps and serves a secret', async () => {
+  const { ask } = await testCore()
+  const wrote = await ask('write', 'secret/data/app/db', { data: { password: 'hunter2' } })
+  equal(wrote.status, 200)
+  const read = await ask('read', 'secret/data/app/db')
+  equal(read.status, 200)
+  deepEqual(read.body.data!['data'], { password: 'hunter2' })
+  deepEqual((await ask('list', 'secret/metadata/app')).body.data, { keys: ['db'] })
+})

@@ -1,0 +1,90 @@
+/**
+ * The one way from a request to an answer. Decide, write the audit line whatever was decided, then
+ * refuse or run: no handler can be reached another way, and an audit line that cannot be written
+ * stops the answer. The letters say for which access a step runs; a step marked `!` runs even when
+ * the request has been refused.
+ *
+ * All of it happens in one transaction. When something it read has changed by the time it commits,
+ * everything is done again from the start: it had no effect yet.
+ */
+import { StoreConflict } from '../storage/store.ts'
+import { Failure } from '../kit/failure.ts'
+import { type Access } from '../kit/engine.ts'
+import { type Core } from './core.ts'
+import { failureOf, response } from './envelope.ts'
+import * as step from './steps.ts'
+import { newTurn, type Request, type Response, type Turn } from './turn.ts'
+
+type Step = readonly [
+  name: string,
+  on: string,
+  run: (turn: Turn, core: Core) => Promise<void> | void,
+]
+
+// oxfmt-ignore
+const STEPS: readonly Step[] = [
+  //                           public, login, ordinary, sudo
+  ['find the mount',           'plos',  step.findMount],
+  ['refuse when sealed',       'plos',  step.refuseWhenSealed],
+  ['refuse a folder write',    'plos',  step.refuseFolderWrite],
+  ['who is asking',            '..os',  step.whoIsAsking],
+  ['create or update',         '.los',  step.createOrUpdate],
+  ['may they, here',           '..os',  step.mayThey],
+  ['do they have sudo',        '...s',  step.haveSudo],
+  ['spend a use',              '..os!', step.spendUse],
+  ['audit the request',        'plos!', step.auditRequest],
+  ['is there such a path',     'plos',  step.isThereSuchAPath],
+  ['read and check fields',    'plos',  step.readFields],
+  ['call the endpoint',        'plos',  step.callEndpoint],
+  ['issue a token or lease',   '.los',  step.issue],
+  ['wrap the response',        '.los',  step.wrapResponse],
+  ['drop what was refused',    'plos!', step.dropRefused],
+  ['end a spent token',        '..os!', step.endSpentToken],
+  ['commit',                   'plos!', step.commit],
+  ['audit the response',       'plos!', step.auditResponse],
+]
+
+const LETTER: Record<Access, string> = { public: 'p', login: 'l', ordinary: 'o', sudo: 's' }
+const ATTEMPTS_MAX = 5
+
+/** The answer to a request. Never throws: whatever goes wrong is an answer too. */
+export async function handle(request: Request, core: Core): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    const turn = newTurn(request, core.clock.now())
+    try {
+      turn.tx = await core.begin(attempt === 1)
+      const again = await run(turn, core)
+      if (!again) return finish(turn)
+      if (attempt < ATTEMPTS_MAX) continue
+      turn.refusal = new Failure('conflict')
+    } catch (error) {
+      turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
+    }
+    core.report(turn.refusal, request)
+    return response(turn)
+  }
+}
+
+/** Runs every step once; true when it must all be done again. */
+async function run(turn: Turn, core: Core): Promise<boolean> {
+  for (const [, on, act] of STEPS) {
+    if (!on.includes(LETTER[turn.kind])) continue
+    if (turn.refusal !== undefined && !on.endsWith('!')) continue
+    try {
+      const pending = act(turn, core)
+      if (pending) await pending
+    } catch (error) {
+      if (error instanceof StoreConflict) return true
+      turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
+      if (failureOf(turn.refusal, turn.request.id).status >= 500)
+        core.report(turn.refusal, turn.request)
+    }
+  }
+  return false
+}
+
+function finish(turn: Turn): Response {
+  const answer = response(turn)
+  for (const act of turn.afterReply) setImmediate(act)
+  return answer
+}

@@ -1,0 +1,304 @@
+/** The steps of the pipeline, each small enough to be right at a glance. `pipeline.ts` orders them. */
+import { type Call, type EntryStore } from '../kit/call.ts'
+import { type Endpoint, type Handler, type Verb } from '../kit/engine.ts'
+import { Failure } from '../kit/failure.ts'
+import { type Answer, Reply } from '../kit/reply.ts'
+import { JsonText } from '../kit/json-text.ts'
+import { cidrContains, parseCidr } from '../lib/cidr.ts'
+import { StoreConflict } from '../storage/store.ts'
+import { requestEntry, responseEntry } from './audit-entry.ts'
+import { type Core } from './core.ts'
+import { parseFields } from './endpoints.ts'
+import { envelopeText } from './envelope.ts'
+import { issueLogin } from './issue.ts'
+import { newLeaseId, saveLease } from './leases.ts'
+import { entriesUnder } from './mounts.ts'
+import { wrap } from './wrapping.ts'
+import { accessOf, bindTurn, type Turn } from './turn.ts'
+
+const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
+
+export async function findMount(turn: Turn, core: Core): Promise<void> {
+  const { request } = turn
+  // Before ACL and routing, so that `secret` and `secret/` are one thing to both.
+  if (request.verb === 'list' && !turn.path.endsWith('/')) turn.path += '/'
+  // `sys/` must answer while there is no mount table to be read.
+  turn.mount =
+    turn.tx && !turn.path.startsWith('sys/')
+      ? await core.mounts.find(turn.tx, turn.path)
+      : core.sysMount(turn.path)
+  if (!turn.mount) return
+  turn.match = turn.mount.routes.match(turn.path.slice(turn.mount.entry.path.length))
+  if (!turn.match) return
+  turn.kind = accessOf(turn.match.endpoint, request.verb)
+}
+
+export async function refuseWhenSealed(turn: Turn, core: Core): Promise<void> {
+  if (turn.tx) await core.audit.follow(turn.tx)
+  else if (!turn.match?.endpoint.whenSealed) throw new Failure('sealed')
+}
+
+export function refuseFolderWrite(turn: Turn): void {
+  const { verb } = turn.request
+  if ((verb === 'write' || verb === 'patch') && turn.path.endsWith('/')) {
+    throw new Failure('bad_request', "cannot write to a path ending in '/'")
+  }
+}
+
+const INVALID_TOKEN = '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'
+
+export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
+  const { request, tx } = turn
+  const token = request.token && tx && (await core.tokens.find(tx, request.token, turn.now))
+  if (!token) throw new Failure('permission_denied', INVALID_TOKEN)
+  if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
+  turn.token = token
+  turn.acl = await core.aclOf(tx, token)
+  turn.caller = {
+    tokenUid: token.uid,
+    accessor: token.accessor,
+    displayName: token.displayName,
+    policies: token.policies,
+    metadata: token.meta ?? {},
+    entityId: token.entityId,
+    root: turn.acl.root,
+  }
+}
+
+export function fromAllowedAddress(cidrs: readonly string[], address: string): boolean {
+  return cidrs.length === 0 || cidrs.some((cidr) => cidrContains(parseCidr(cidr), address))
+}
+
+export async function createOrUpdate(turn: Turn, core: Core): Promise<void> {
+  const exists = turn.match?.endpoint.exists
+  if (turn.request.verb !== 'write' || !exists) return
+  try {
+    turn.fields = parseFields(turn.match!, turn.request.data)
+  } catch {
+    // Whether the fields are right is told only to those who may write here.
+    return
+  }
+  if (!(await exists(callOf(turn, core)))) turn.operation = 'create'
+}
+
+export function mayThey(turn: Turn): void {
+  const { request, acl } = turn
+  const verdict = acl!.check({
+    path: turn.path,
+    operation: turn.operation,
+    data: request.data,
+    wrapTtlSeconds: request.wrapTtlSeconds,
+  })
+  turn.allowed = verdict.allowed
+  turn.grantingPolicies = verdict.grantingPolicies
+  if (!verdict.allowed) throw denied()
+}
+
+export function haveSudo(turn: Turn): void {
+  const { request, acl } = turn
+  const { sudo } = acl!.check({ path: turn.path, operation: turn.operation, data: request.data })
+  if (sudo) return
+  turn.allowed = false
+  throw denied()
+}
+
+/** A limited token pays for a refused request as well. The last use ends it when all is done. */
+export function spendUse(turn: Turn, core: Core): void {
+  const { token, tx } = turn
+  if (!token || !tx) return
+  if (token.numUses > 0) {
+    turn.lastUse = token.numUses === 1
+    turn.token = { ...token, numUses: turn.lastUse ? -1 : token.numUses - 1 }
+    core.tokens.save(tx, turn.token)
+  }
+  turn.kept = tx.mark()
+}
+
+export async function auditRequest(turn: Turn, core: Core): Promise<void> {
+  if (turn.match?.endpoint.unaudited) return
+  turn.audited = core.audit.record((device) => requestEntry(turn, device))
+  // Reading changes nothing, so its two lines may travel together; anything else waits.
+  const { verb } = turn.request
+  if (verb !== 'read' && verb !== 'list') await turn.audited
+}
+
+export function isThereSuchAPath(turn: Turn): void {
+  const { mount, match, path, request } = turn
+  if (!mount) {
+    throw new Failure('not_found', `no handler for route "${path}". route entry not found.`)
+  }
+  if (!match) throw new Failure('unsupported_path', undefined, { wrapped: true })
+  if (request.help || handlerOf(match.endpoint, request.verb)) return
+  throw new Failure('unsupported_operation', undefined, { wrapped: true })
+}
+
+const handlerOf = (endpoint: Endpoint, verb: Verb) => endpoint[verb] as Handler<never> | undefined
+
+export function readFields(turn: Turn): void {
+  turn.fields ??= parseFields(turn.match!, turn.request.data)
+}
+
+/** What an engine sees of the request. Its writes go through a view that ends at its mount. */
+function callOf(turn: Turn, core: Core): Call<never> {
+  if (turn.call) return turn.call
+  const { request, mount, tx, fields } = turn
+  const call: Call<unknown> = {
+    data: fields?.data ?? {},
+    given: fields?.given ?? new Set(),
+    body: request.data,
+    operation: turn.operation,
+    path: turn.path.slice(mount!.entry.path.length),
+    mount: mount!.view,
+    store: tx ? entriesUnder(tx, mount!.prefix) : NO_STORE,
+    now: turn.now,
+    random: core.random,
+    caller: turn.caller,
+    remoteAddress: request.remoteAddress,
+    requestId: request.id,
+    wrapTtlSeconds: request.wrapTtlSeconds,
+    warn: (text) => void turn.warnings.push(text),
+  }
+  turn.call = call as Call<never>
+  bindTurn(turn.call, turn)
+  return turn.call
+}
+
+const sealed = () => {
+  throw new Failure('sealed')
+}
+const NO_STORE: EntryStore = { get: sealed, put: sealed, remove: sealed, list: sealed }
+
+export async function callEndpoint(turn: Turn, core: Core): Promise<void> {
+  const { match, request, fields } = turn
+  if (request.help) {
+    turn.reply = core.help(turn)
+    return
+  }
+  const handler = handlerOf(match!.endpoint, request.verb)!
+  turn.call = undefined
+  const answer = await handler(callOf(turn, core))
+  turn.reply = replyOf(answer, turn)
+  if (turn.reply && fields!.warnings.length > 0 && turn.reply.bare === undefined) {
+    turn.reply.warnings = [...(turn.reply.warnings ?? []), ...fields!.warnings]
+  }
+}
+
+function replyOf(answer: Answer, turn: Turn): Reply | undefined {
+  const { warnings } = turn
+  if (answer === undefined && warnings.length === 0) return undefined
+  const reply =
+    answer instanceof Reply ? answer : Object.assign(new Reply(), answer && { data: answer })
+  if (reply.data && !(reply.data instanceof JsonText) && isEmpty(reply.data)) reply.data = undefined
+  if (warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...warnings]
+  if (reply.failure) throw reply.failure
+  // `{}` is an answer without data, which is not the same as no answer.
+  if (answer !== undefined && reply.data === undefined && isPlain(reply)) reply.status ??= 200
+  return reply
+}
+
+const isPlain = (reply: Reply) => Object.values(reply).every((part) => part === undefined)
+
+function isEmpty(data: object): boolean {
+  for (const _ in data) return false
+  return true
+}
+
+export function issue(turn: Turn, core: Core): void {
+  const { reply, tx, mount } = turn
+  if (!reply || !tx || !mount) return
+  if (reply.login) {
+    const grant = reply.login
+    const issued = issueLogin(tx, core.tokens, { grant, mount, path: turn.path, now: turn.now })
+    reply.auth = issued.auth
+    turn.made.token = issued.entry
+    if (issued.warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...issued.warnings]
+  }
+  if (reply.lease) issueLease(turn, core)
+}
+
+function issueLease(turn: Turn, core: Core): void {
+  const { reply, tx, mount, token, now } = turn
+  const grant = reply!.lease!
+  if (turn.lastUse) {
+    throw new Failure(
+      'bad_request',
+      'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.',
+    )
+  }
+  const maxTtlSeconds = Math.min(grant.maxTtlSeconds || Infinity, mount!.view.maxTtlSeconds)
+  const ttlSeconds = Math.min(grant.ttlSeconds || mount!.view.defaultTtlSeconds, maxTtlSeconds)
+  const id = newLeaseId(turn.path, core.random)
+  saveLease(tx!, {
+    kind: 'lease',
+    id,
+    mount: mount!.entry.uuid,
+    leaseKind: grant.kind,
+    secret: grant.secret,
+    issuedAt: now,
+    expiresAt: now + ttlSeconds * 1000,
+    ttlSeconds,
+    maxTtlSeconds,
+    renewable: grant.renewable ?? true,
+    tokenUid: token?.uid ?? '',
+  })
+  reply!.leased = { id, seconds: ttlSeconds, renewable: grant.renewable ?? true }
+  turn.made.leaseId = id
+}
+
+export function wrapResponse(turn: Turn, core: Core): void {
+  const { reply, tx, request } = turn
+  if (request.wrapTtlSeconds <= 0 || !reply || !tx || reply.wrapInfo || reply.status === 404) return
+  if (reply.bare !== undefined || reply.raw || reply.envelope) return
+  const accessor = reply.auth?.['accessor'] ?? secretIdAccessor(reply)
+  const { info, entry } = wrap(tx, core.tokens, {
+    envelope: envelopeText(turn, reply),
+    creationPath: turn.path,
+    ttlSeconds: request.wrapTtlSeconds,
+    now: turn.now,
+    ...(typeof accessor === 'string' && accessor !== '' && { wrappedAccessor: accessor }),
+  })
+  turn.reply = Object.assign(new Reply(), { wrapInfo: info, warnings: reply.warnings })
+  turn.made = { token: entry }
+}
+
+function secretIdAccessor({ data }: Reply): unknown {
+  return data && !(data instanceof JsonText) ? data['secret_id_accessor'] : undefined
+}
+
+/** A refused request changes nothing but the count of its token's uses. */
+export function dropRefused(turn: Turn): void {
+  if (turn.refusal === undefined) return
+  turn.tx?.rollback(turn.kept ?? new Map())
+  turn.afterCommit.length = 0
+  turn.made = {}
+  turn.reply = undefined
+}
+
+export async function endSpentToken(turn: Turn, core: Core): Promise<void> {
+  if (turn.lastUse && turn.tx) await core.tokens.revokeTree(turn.tx, turn.token!)
+}
+
+export async function commit(turn: Turn, core: Core): Promise<void> {
+  const { tx } = turn
+  if (tx?.dirty) {
+    await turn.audited
+    await core.commit(tx)
+  } else if (tx && turn.refusal === undefined && !(await tx.consistent())) {
+    throw new StoreConflict()
+  }
+  for (const act of turn.afterCommit) await act()
+}
+
+/** Undoes what was made when nobody may be told about it. */
+export async function auditResponse(turn: Turn, core: Core): Promise<void> {
+  if (turn.match?.endpoint.unaudited) return
+  try {
+    const written = core.audit.record((device) => responseEntry(turn, device))
+    await turn.audited
+    await written
+  } catch (error) {
+    turn.reply = undefined
+    await core.undo(turn.made)
+    throw error
+  }
+}

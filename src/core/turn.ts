@@ -1,0 +1,122 @@
+/** What core is asked, what it answers, and what it knows on the way from one to the other. */
+import { type Tx } from '../barrier/space.ts'
+import { type Call, type Caller, type Operation } from '../kit/call.ts'
+import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
+import { type Reply } from '../kit/reply.ts'
+import { type Acl } from './acl.ts'
+import { type CanonicalPath } from './canonical-path.ts'
+import { type Match, type ParsedFields } from './endpoints.ts'
+import { type Mount } from './mounts.ts'
+import { type TokenEntry } from './tokens.ts'
+
+export type Request = {
+  readonly id: string
+  readonly verb: Verb
+  /** The HTTP method was HEAD: an answer without its body. */
+  readonly head?: boolean
+  readonly path: CanonicalPath
+  /** The body's object, or the query's. Empty when there was none. */
+  readonly data: Readonly<Record<string, unknown>>
+  readonly token: string | undefined
+  readonly wrapTtlSeconds: number
+  readonly wrapFormat?: string
+  readonly help?: boolean
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly receivedAt: number
+}
+
+export type Response = {
+  status: number
+  contentType: string
+  body: string | Uint8Array
+  headers?: Record<string, string>
+}
+
+export type Turn = {
+  readonly request: Request
+  /** Milliseconds since the epoch; one moment for the whole request. */
+  readonly now: number
+  tx: Tx | undefined
+  path: string
+  mount: Mount | undefined
+  match: Match | undefined
+  kind: Access
+  operation: Operation
+  token: TokenEntry | undefined
+  acl: Acl | undefined
+  caller: Caller | undefined
+  allowed: boolean
+  grantingPolicies: readonly string[]
+  fields: ParsedFields | undefined
+  call: Call<never> | undefined
+  /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
+  kept: ReadonlyMap<string, object | undefined> | undefined
+  lastUse: boolean
+  refusal: Error | undefined
+  reply: Reply | undefined
+  warnings: string[]
+  /** A token or lease this request has made, to be undone if its answer cannot be audited. */
+  made: { token?: TokenEntry; leaseId?: string }
+  audited: Promise<void> | undefined
+  /** Run after the commit, before the reply (opening an audit device, sealing). */
+  afterCommit: (() => Promise<void> | void)[]
+  /** Run after the answer has gone out. */
+  afterReply: (() => void)[]
+}
+
+const turns = new WeakMap<Call<never>, Turn>()
+
+/** The turn behind a call: for core's own endpoints, which need more than an engine may see. */
+export function turnOf(call: Call<never>): Turn {
+  const turn = turns.get(call)
+  if (!turn) throw new TypeError('not a call of this core')
+  return turn
+}
+
+/** As `turnOf`, with the transaction, which is there whenever the server is unsealed. */
+export function txOf(call: Call<never>): Tx {
+  const { tx } = turnOf(call)
+  if (!tx) throw new TypeError('no transaction while sealed')
+  return tx
+}
+
+export function bindTurn(call: Call<never>, turn: Turn): void {
+  turns.set(call, turn)
+}
+
+export function newTurn(request: Request, now: number): Turn {
+  return {
+    request,
+    now,
+    tx: undefined,
+    path: request.path,
+    mount: undefined,
+    match: undefined,
+    kind: 'ordinary',
+    operation: request.verb === 'write' ? 'update' : request.verb,
+    token: undefined,
+    acl: undefined,
+    caller: undefined,
+    allowed: false,
+    grantingPolicies: [],
+    fields: undefined,
+    call: undefined,
+    kept: undefined,
+    lastUse: false,
+    refusal: undefined,
+    reply: undefined,
+    warnings: [],
+    made: {},
+    audited: undefined,
+    afterCommit: [],
+    afterReply: [],
+  }
+}
+
+/** Whether an endpoint asks for this access for this verb. */
+export function accessOf(endpoint: Endpoint, verb: Verb): Access {
+  const { access = 'ordinary', accessFor } = endpoint
+  return accessFor && !accessFor.includes(verb) ? 'ordinary' : access
+}

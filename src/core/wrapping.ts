@@ -1,0 +1,68 @@
+/**
+ * Response wrapping: an answer put into the cubbyhole of a token that can be used once. Whoever
+ * holds the token can see what request made it and how long it lives, without opening it.
+ */
+import { type Tx } from '../barrier/space.ts'
+import { rfc3339 } from '../lib/clock.ts'
+import { CUBBYHOLE_PREFIX } from './mounts.ts'
+import { type TokenEntry, type Tokens } from './tokens.ts'
+
+export const WRAPPING_POLICY = 'response-wrapping'
+
+/** The shape of a cubbyhole's entries: the legacy read of cubbyhole/response finds it there. */
+type Wrapped = { data: string }
+export type WrapRequest = {
+  envelope: string
+  creationPath: string
+  ttlSeconds: number
+  now: number
+  /** Accessor of a token or secret id inside, so that it can be revoked unopened. */
+  wrappedAccessor?: string
+}
+
+/** Stores the envelope and returns `wrap_info`. */
+export function wrap(
+  tx: Tx,
+  tokens: Tokens,
+  request: WrapRequest,
+): { info: Record<string, unknown>; entry: TokenEntry } {
+  const { creationPath, ttlSeconds, now } = request
+  const { id, entry } = tokens.create(tx, {
+    policies: [WRAPPING_POLICY],
+    path: creationPath,
+    meta: null,
+    displayName: '',
+    numUses: 1,
+    createdAt: now,
+    ttlSeconds,
+    expiresAt: now + ttlSeconds * 1000,
+    explicitMaxTtlSeconds: ttlSeconds,
+    periodSeconds: 0,
+    maxTtlSeconds: 0,
+    renewable: false,
+    orphan: true,
+    type: 'service',
+    entityId: '',
+    boundCidrs: [],
+    wrapping: { creationPath, ttlSeconds, createdAt: now },
+  })
+  tx.put(`${CUBBYHOLE_PREFIX}${entry.uid}/response`, {
+    data: JSON.stringify({ response: request.envelope }),
+  } satisfies Wrapped)
+  const info = {
+    token: id,
+    accessor: entry.accessor,
+    ttl: ttlSeconds,
+    creation_time: rfc3339(now),
+    creation_path: creationPath,
+    ...(request.wrappedAccessor && { wrapped_accessor: request.wrappedAccessor }),
+  }
+  return { info, entry }
+}
+
+/** The envelope inside a wrapping token, as text; undefined when it is not one. */
+export async function wrappedEnvelope(tx: Tx, entry: TokenEntry): Promise<string | undefined> {
+  if (!entry.wrapping) return undefined
+  const stored = await tx.get<Wrapped>(`${CUBBYHOLE_PREFIX}${entry.uid}/response`)
+  return stored && (JSON.parse(stored.data) as { response: string }).response
+}

@@ -1,0 +1,134 @@
+/**
+ * A whole core without sockets: real engines, real barrier, memory store, a clock that stands still
+ * until it is advanced. Requests go through the real pipeline.
+ */
+import { createCore, type Core, type CoreOptions } from '../../src/core/core.ts'
+import { canonicalPath } from '../../src/core/canonical-path.ts'
+import { newMountEntry, firstEntries } from '../../src/core/bootstrap.ts'
+import { failureOf, failureResponse } from '../../src/core/envelope.ts'
+import { sysEngine } from '../../src/core/sys/sys.ts'
+import { tokenEngine } from '../../src/core/token/engine.ts'
+import { fileAudit } from '../../src/audit/file.ts'
+import { type Verb } from '../../src/kit/engine.ts'
+import { systemRandom, uuid } from '../../src/lib/random.ts'
+import { type Clock } from '../../src/lib/clock.ts'
+import { memoryStore } from '../../src/storage/memory.ts'
+import { cubbyhole } from '../../src/secrets/cubbyhole/engine.ts'
+import { kvV1 } from '../../src/secrets/kv/v1.ts'
+import { kvV2 } from '../../src/secrets/kv/v2.ts'
+import approle from '../../src/auth/approle/engine.ts'
+
+export type FakeClock = Clock & { advance(ms: number): void }
+
+/** Stands still; `advance` moves it and calls the timers that have come due, in order. */
+export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
+  let now = start
+  let timers: { at: number; run: () => void }[] = []
+  return {
+    now: () => now,
+    after(ms, run) {
+      const timer = { at: now + ms, run }
+      timers.push(timer)
+      return () => void (timers = timers.filter((other) => other !== timer))
+    },
+    advance(ms) {
+      const end = now + ms
+      for (;;) {
+        const next = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+        if (!next) break
+        timers = timers.filter((other) => other !== next)
+        now = Math.max(now, next.at)
+        next.run()
+      }
+      now = end
+    },
+  }
+}
+
+export type AskOptions = {
+  token?: string | undefined
+  wrapTtlSeconds?: number
+  remoteAddress?: string
+  help?: boolean
+}
+export type Answered = {
+  status: number
+  /** The body as JSON; null when there is none. */
+  body: Record<string, unknown> & { data?: Record<string, unknown>; errors?: string[] }
+  text: string
+}
+
+export type TestCore = {
+  core: Core
+  clock: FakeClock
+  root: string
+  unsealKeys: string[]
+  logs: string[]
+  /** Asks as root unless another token (or undefined for none) is given. */
+  ask(
+    verb: Verb,
+    path: string,
+    data?: Record<string, unknown>,
+    options?: AskOptions,
+  ): Promise<Answered>
+}
+
+export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {
+  const clock = fakeClock()
+  const logs: string[] = []
+  const core = createCore({
+    store: memoryStore(),
+    engines: [cubbyhole, kvV1, kvV2, approle],
+    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    auditTypes: [fileAudit],
+    clock,
+    log: (level, text) => void logs.push(`${level}: ${text}`),
+    ...options,
+  })
+  const extra = [
+    { path: 'secret/', class: 'secret', type: 'kv', options: { version: '2' } },
+    { path: 'kv1/', class: 'secret', type: 'kv', options: { version: '1' } },
+    { path: 'auth/approle/', class: 'auth', type: 'approle' },
+  ] as const
+  const { keys, rootToken } = await core.keeper.initialize({ shares: 1, threshold: 1 }, (tx) =>
+    firstEntries(core, tx, { extra: extra.map((mount) => newMountEntry(mount, systemRandom)) }),
+  )
+  await core.keeper.offer(keys[0]!)
+
+  return {
+    core,
+    clock,
+    root: rootToken,
+    unsealKeys: keys.map((key) => Buffer.from(key).toString('hex')),
+    logs,
+    async ask(verb, path, data = {}, ask = {}) {
+      const answer = await answerOf()
+      const text = Buffer.from(answer.body).toString()
+      return {
+        status: answer.status,
+        body: text === '' ? null : JSON.parse(text),
+        text,
+      } as Answered
+
+      async function answerOf() {
+        try {
+          return await core.handle({
+            id: uuid(),
+            verb,
+            path: canonicalPath(path),
+            data,
+            token: 'token' in ask ? ask.token : rootToken,
+            wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
+            ...(ask.help && { help: true }),
+            remoteAddress: ask.remoteAddress ?? '127.0.0.1',
+            remotePort: 4321,
+            headers: {},
+            receivedAt: clock.now(),
+          })
+        } catch (error) {
+          return failureResponse(failureOf(error, 'test'))
+        }
+      }
+    },
+  }
+}
