@@ -80,6 +80,7 @@ test('every parameter must be listed, and its value too when values are', () => 
   deny({ bar: null })
   deny({ bar: [1] })
   deny({ bar: [1, 'xy'] })
+  deny({ bar: [1, 'x', 2] })
   deny({ bar: { k: 1, l: 2 } })
   deny({ bar: { l: 1 } })
   deny({ bar: ['a'] })
@@ -109,6 +110,7 @@ test('names from the prototype are just names', () => {
   deny(JSON.parse('{"__proto__": 1}') as Record<string, unknown>)
   deny({ constructor: 1 })
   allow({ toString: 1 })
+  rules('allowed_parameters { a = [{ "__proto__" = {} }] }').deny({ a: { x: 1 } })
   rules('required_parameters = ["constructor"]').deny({ a: 1 })
 })
 

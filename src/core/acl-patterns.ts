@@ -151,5 +151,6 @@ export function foldPath(path: string): string {
   if (ASCII.test(path)) return path.toLowerCase()
   // Down, up and down again meets the letters whose case is not one to one, such as the long s.
   const folded = path.normalize('NFKD').toLowerCase().toUpperCase().toLowerCase()
-  return folded.normalize('NFKD').replaceAll('ς', 'σ')
+  // Which sigma stands at the end of a word would depend on where a prefix was cut.
+  return folded.replaceAll('ς', 'σ')
 }

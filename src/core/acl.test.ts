@@ -205,6 +205,8 @@ test('deny holds for every spelling of a path, allow for one', () => {
     deny('read', `S/DATA/${spelling}`)
   }
   allow('read', 's/data/grobe')
+  acl(path('*', 'read') + path('s/A*', 'deny')).deny('read', 's/ᴬx')
+  acl(path('*', 'read') + path('s/ΟΔΟΣ*', 'deny')).deny('read', 's/οδοσσ')
   for (const spelling of ['t/a/X/y', 't/a/x/y', 'T/a/x/']) deny('read', spelling)
   allow('read', 'T/a/z/')
   acl(path('a/b', 'read') + path('a/B', 'deny')).deny('read', 'a/b')

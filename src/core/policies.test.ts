@@ -168,7 +168,8 @@ test('parsePolicy() reads every key, from HCL, JSON and base64 of both', () => {
 })
 
 test('decodePolicyText() leaves text alone that only looks like base64', () => {
-  for (const text of ['////', 'path "a" {}', 'abc', '===']) equal(decodePolicyText(text), text)
+  for (const text of ['////', 'path "a" {}', 'abc', 'YWJjZA', '==='])
+    equal(decodePolicyText(text), text)
 })
 
 test('parsePolicy() keeps every block of a repeated path', () => {
@@ -280,6 +281,8 @@ test('policyName() refuses what cannot be seen, or walks up', () => {
       'ro\u2060ot',
       'a\u3164b',
       'roo\u017f',
+      '\u212a',
+      'J\u030c',
       '\ud800',
     ],
     ...['..', '../root', 'a/../root', '../../root', 'a/./b', '..\\root', 'a\\..', 'x'.repeat(513)],

@@ -129,6 +129,7 @@ test('parseHcl() reads server configuration', () => {
     ['api.addr', -1],
   ])
   deepEqual(read(''), [])
+  equal(parseHcl('a {}\nb = []\n'.repeat(100)).items.length, 200)
   deepEqual(read('\ufeffa = 1, b = 2 c = 3'), [
     ['a', 1],
     ['b', 2],
