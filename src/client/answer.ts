@@ -8,7 +8,13 @@ import { parseJson } from './json.ts'
 import { type Incoming, type TransportFault } from './transport.ts'
 
 /** What the messages and the cleaning need to know of a call. */
-type Asked = { method: string; path: string; body?: unknown; token?: Secret | undefined }
+type Asked = {
+  method: string
+  path: string
+  query?: unknown
+  body?: unknown
+  token?: Secret | undefined
+}
 
 /** `Retry-After` in seconds or as a date; 0 when there is none. */
 export function retryAfterMs({ header }: Incoming): number {
@@ -79,14 +85,17 @@ export function shownPath(path: string): string {
   return path.replace(/\b(?:hv[sbr]|[sbr])\.[\w-]{20,}/g, '[token]')
 }
 
+/** Shorter texts stay: cutting every "kv" or "1" out of a message would leave no message. */
 const SHOWN_CHARS_MAX = 3
 
-/** A server may quote what it was sent. Everything sent that is longer than a word of Go goes. */
+/** A server may quote what it was sent: every value that was sent goes, and all that looks a token. */
 function withoutSecrets(texts: readonly string[], call: Asked): string[] {
-  const sent = [...leaves(call.body), ...(call.token ? [call.token.reveal()] : [])]
+  const sent = [...leaves([call.body, call.query, call.token])]
     .filter((value) => value.length > SHOWN_CHARS_MAX)
     .sort((a, b) => b.length - a.length)
-  return texts.map((text) => sent.reduce((t, value) => t.split(value).join('[redacted]'), text))
+  return texts.map((text) =>
+    shownPath(sent.reduce((t, value) => t.split(value).join('[redacted]'), text)),
+  )
 }
 
 function* leaves(value: unknown): Generator<string> {

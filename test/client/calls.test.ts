@@ -89,10 +89,11 @@ test('no error and no printed form of the client tells a value, a token or a bod
     fake.tokens.set(`hvs.${canary}aaaaaaaaaaaaaaaaaaaa`, { ttl: 0, renewable: false })
     const auth = token(`hvs.${canary}aaaaaaaaaaaaaaaaaaaa`)
     await using own = await open(fake, { auth })
-    fake.on(({ path, text, token }) => {
+    fake.on(({ path, query, text, token }) => {
       if (path.startsWith('sys/')) return undefined
       if (path.includes('json')) return { status: 200, body: `{"${canary}` }
-      return said(400, `bad value '${text}'`, `bad ${canary}`, `bad token ${token}`)
+      const quoted = text.includes(canary) ? `bad ${canary}` : `bad ${path} ${query.get('q')}`
+      return said(400, `bad value '${text}'`, quoted, `bad token ${token}`)
     })
     const calls = [
       () => own.kv().write('app', { password: canary }),
@@ -100,6 +101,7 @@ test('no error and no printed form of the client tells a value, a token or a bod
       () => own.write('auth/token/renew', { token: canary }),
       () => own.read(`auth/token/lookup/hvs.${canary}aaaaaaaaaaaaaaaaaaaa`),
       () => own.read('some/json', { query: { q: canary } }),
+      () => own.read('some/query', { query: { q: canary } }),
       () => connect({ ...fast, address: `http://u:${canary}@h` }),
       () => open(fake, { auth: token(`${canary}\u00e9`) }),
     ]
@@ -146,7 +148,8 @@ test('a write is not sent again when it may have arrived', () =>
   }))
 
 test('a write is sent again when there was no connection, also through a given fetch', async () => {
-  const server = createServer().listen(0, '127.0.0.1')
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as { port: number }
   await new Promise((done) => server.close(done))
   let tries = 0
