@@ -56,19 +56,20 @@ type Scanned = {
 }
 
 const TOKEN =
-  /"(?:[^"\\]|\\.)*"|#.*|\/\/.*|\/\*.*?(?:\*\/|$)|<<-?([\p{L}\p{Nd}_]+)|[{[(]|[}\])]|,\s*|\s+|[^"#/<{[(}\]),\s]+|./gsu
+  /"(?:[^"\\]|\\.)*"|#.*|\/\/.*|\/\*.*?(?:\*\/|$)|<<-?([\p{L}\p{Nd}_]+)|[[(]\s*(?![/#\s])|\s*[\])]|[{[(}]|\s*,\s*|\s+|[^"#/<{[(}\]),\s]+|./gsu
 
 /** One line: its spaces made regular, and what it opens and closes. */
 function scan(line: string): Scanned {
   const found: Scanned = { code: '', open: 0, close: 0, heredoc: undefined, comment: false }
   for (const [token, heredoc] of line.matchAll(TOKEN)) {
-    if (/^[{[(]$/.test(token)) found.open++
-    if (/^[}\])]$/.test(token)) found.close++
+    const bare = token.trim()
+    if (/^[{[(]$/.test(bare)) found.open++
+    if (/^[}\])]$/.test(bare)) found.close++
     if (heredoc !== undefined) found.heredoc = heredoc
     if (token.startsWith('/*') && !token.endsWith('*/')) found.comment = true
-    if (token.trim() === '') found.code += ' '
-    else if (token.startsWith(',')) found.code += ', '
-    else found.code += token
+    if (bare === '') found.code += ' '
+    else if (bare === ',') found.code += ', '
+    else found.code += /^[[\](){}]$/.test(bare) ? bare : token
   }
   found.code = found.code
     .trim()

@@ -18,7 +18,9 @@ import {
 import { sendTune } from './secrets.ts'
 
 const pathArg = { name: 'path', help: 'Path of the mount, without auth/.' } as const
-const tokenType = flag.string('Kind of tokens it gives: default-service, service, batch, …')
+const tokenType = flag.string(
+  'Kind of tokens it gives: default-service, default-batch, service or batch.',
+)
 const ATTEMPT = 'a failed log-in'
 
 const list = defineCommand({
