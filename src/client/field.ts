@@ -3,7 +3,10 @@ import { stringifyJson } from './json.ts'
 import { type KvSecret } from './kv.ts'
 import { type Reference } from './reference.ts'
 
-export type Picked = { value: string } | { reason: string }
+/** A text that would be resolved if it stood in a config. */
+const IS_REFERENCE = /^\s*(ref\+)?vault:\/\/|\$\{\s*(ref\+)?vault:\/\//i
+
+type Picked = { value: string } | { reason: string }
 
 /** A text is itself; a number, a truth value, a list or an object is its JSON text. */
 export function pick({ data }: KvSecret, { field }: Reference): Picked {
@@ -18,14 +21,10 @@ export function pick({ data }: KvSecret, { field }: Reference): Picked {
     return { reason: 'the number in the field is too large: store it as a text' }
   }
   const text = typeof value === 'string' ? value : stringifyJson(value)
-  return isReference(text) ? { reason: NOT_FOLLOWED } : { value: text }
-}
-
-export const NOT_FOLLOWED = 'the value is a reference itself, and references are followed only once'
-
-/** Whether a text would be resolved if it stood in a config. */
-export function isReference(text: string): boolean {
-  return /^\s*(ref\+)?vault:\/\/|\$\{\s*(ref\+)?vault:\/\//i.test(text)
+  if (IS_REFERENCE.test(text)) {
+    return { reason: 'the value is a reference itself, and references are followed only once' }
+  }
+  return { value: text }
 }
 
 /** `secret/db#password v7`: names the place, never the value. */

@@ -29,7 +29,7 @@ export type FollowFn = (
 export type Following = {
   /** Fulfilled when `fn` has been done with its first secret; rejected when stopped before. */
   ready: Promise<void>
-  stop(): void
+  stop: () => void
 }
 
 const BACKOFF_MS_MAX = 5_000

@@ -35,6 +35,8 @@ export function parseJson(text: string, sourceText = HAS_SOURCE_TEXT): unknown {
       typeof value === 'number' && at?.source !== undefined ? exact(at.source, value) : value,
     )
   }
+  // Once for its errors: a quoted number may stand where a bare one may not.
+  JSON.parse(text)
   const mark = unusedMark(text)
   const marked = text.replace(TOKEN, (token) =>
     INTEGER.test(token) && !Number.isSafeInteger(Number(token)) ? `"${mark}${token}"` : token,

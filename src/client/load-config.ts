@@ -6,10 +6,16 @@
 import { Secret } from '../lib/secret.ts'
 import { type Client, connect, type ConnectOptions } from './connect.ts'
 import { ConfigError, type ConfigProblem, MissingError } from './errors.ts'
-import { isReference, labelOf, NOT_FOLLOWED, pick } from './field.ts'
+import { labelOf, pick } from './field.ts'
 import { type KvSecret } from './kv.ts'
 import { type Loaded } from './loaded.ts'
-import { parseReference, parseTemplate, type Reference, type Template } from './reference.ts'
+import {
+  hasReference,
+  parseReference,
+  parseTemplate,
+  type Reference,
+  type Template,
+} from './reference.ts'
 import { type Place, walk } from './walk.ts'
 
 export type LoadOptions = ConnectOptions & {
@@ -95,6 +101,7 @@ async function attempt<T>(
 function fill(entry: Found, outcomes: Outcomes, problems: ConfigProblem[]): void {
   const { at, set, template, references } = entry
   const labels: string[] = []
+  const values: string[] = []
   let [text = ''] = template.literals
   for (const [index, reference] of references.entries()) {
     const outcome = outcomes.get(keyOf(reference))!
@@ -106,12 +113,16 @@ function fill(entry: Found, outcomes: Outcomes, problems: ConfigProblem[]): void
       continue
     }
     labels.push(labelOf(reference, 'value' in outcome ? outcome.value.version : undefined))
+    values.push(placed.value)
     text += placed.value + (template.literals[index + 1] ?? '')
   }
   if (labels.length < references.length) return
-  // What stands around an empty value could close up to a reference.
-  if (isReference(text)) problems.push({ at, reference: labels.join(', '), reason: NOT_FOLLOWED })
-  else set(new Secret(text, labels.join(', ')))
+  if (hasReference(text) && !values.some(hasReference)) {
+    const reason = 'the text around the value closes up to a reference'
+    problems.push({ at, reference: labels.join(', '), reason })
+  } else {
+    set(new Secret(text, labels.join(', ')))
+  }
 }
 
 function failed(error: unknown, { path }: Reference): { reason: string; error: unknown } {

@@ -32,7 +32,9 @@ export function createMounts(call: (call: Call) => Promise<Answer>): Mounts {
     async locate(path, options = {}) {
       const first = path.split('/', 1).join()
       // Of many reads at once the first asks, the others wait to see if its answer serves them too.
-      await asking.get(first)?.catch(() => {})
+      // No await when nobody asks: it would let all of them through at once.
+      const asked = asking.get(first)
+      if (asked) await asked.catch(() => {})
       const place = known(path)
       if (place) return place
       const answer = preflight(call, path, options)

@@ -18,7 +18,7 @@ export type Reference = {
 }
 
 const SCHEME = /(?:ref\+)?vault:\/\//i
-const WHOLE = /^(ref\+)?vault:\/\/([^#?]*)(\?[^#]*)?(?:#([^?]*)(\?.*)?)?$/is
+const WHOLE = /^(ref\+)?vault:\/\/([^#?]*)(\?[^#]*)?(?:#([^?#]*)(\?[^#]*)?)?$/i
 const EMBEDDED = /\$\{\s*((?:ref\+)?vault:\/\/[^}]*)\}/gi
 
 /** Whether the text has a reference anywhere, whole or not. */

@@ -121,9 +121,9 @@ export class FakeServer implements AsyncDisposable {
     if (path.startsWith('auth/token/')) return this.#self(seen, seen.token)
     if (path.startsWith('sys/internal/ui/mounts/')) return preflight(path.slice(23))
     const [, mount = '', part = '', rest = ''] =
-      /^(secret|team\/kv)\/([a-z]+)\/(.+)$/.exec(path) ?? []
+      /^(secret|team\/kv)\/([a-z]+)\/?(.*)$/.exec(path) ?? []
     if (mount !== '') return this.#versioned(seen, part, `${mount}/${rest}`)
-    if (!path.startsWith('old/')) return missing
+    if (!`${path}/`.startsWith('old/')) return missing
     if (seen.query.has('list')) return listOf(this.plain.keys(), path)
     if (method === 'POST') this.plain.set(path, seen.text)
     const text = this.plain.get(path)
