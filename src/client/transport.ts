@@ -10,7 +10,7 @@ import {
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 
-export type Outgoing = {
+type Outgoing = {
   method: string
   url: URL
   headers: Record<string, string>
