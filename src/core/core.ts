@@ -3,7 +3,7 @@
  * back one function from request to answer. It knows no engine by name and opens no socket.
  */
 import { type StaticKey } from '../barrier/seal.ts'
-import { type Tx } from '../barrier/space.ts'
+import { type Space, type Tx } from '../barrier/space.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
 import { Failure } from '../kit/failure.ts'
@@ -33,11 +33,13 @@ export type CoreOptions = {
   random?: Random
   ttl?: Partial<SystemTtl>
   staticKeys?: readonly StaticKey[]
-  announce?: (message: Announcement) => void
+  announce?: (message: Announcement) => Promise<void> | void
   /** A line for the operator. Names and kinds, never values. */
   log?: (level: 'info' | 'warn' | 'error', text: string) => void
   settings?: Partial<Settings>
   help?: (core: Core, turn: Turn) => Reply
+  /** Changes made before the first request after unsealing (declared audit devices). */
+  beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
 
 /** Facts about this server that its endpoints tell. */
@@ -115,6 +117,27 @@ export function createCore(options: CoreOptions): Core {
   }
   const tokenParts = tokens(random, endLeases)
   const mountParts = mounts((type, mountOptions) => findEngine(engines, type, mountOptions), ttl)
+  /** The open space for which `beforeOpen` has run. */
+  let prepared: Space | undefined
+  let preparing: Promise<void> | undefined
+  const prepare = (space: Space) => {
+    preparing ??= prepareOnce(space).finally(() => (preparing = undefined))
+    return preparing
+  }
+  const prepareOnce = async (space: Space) => {
+    for (;;) {
+      const tx = await space.begin()
+      await options.beforeOpen?.(tx, core)
+      try {
+        if (tx.dirty) await space.commit(tx)
+        break
+      } catch (error) {
+        // Another process of this server prepares the same.
+        if (!(error instanceof StoreConflict)) throw error
+      }
+    }
+    prepared = space
+  }
   const core: Core = {
     clock,
     random,
@@ -147,6 +170,7 @@ export function createCore(options: CoreOptions): Core {
     handle: (request) => handle(request, core),
     async begin(shared) {
       const { space } = keep
+      if (space && prepared !== space) await prepare(space)
       return space && (shared ? space.beginShared() : space.begin())
     },
     async commit(tx) {

@@ -44,8 +44,8 @@ export type Keeper = {
   initialize(request: SplitRequest, firstEntries: (tx: Tx) => string): Promise<Initialized>
   /** Takes one share; opens when there are enough. Throws a Failure when they do not fit. */
   offer(share: Uint8Array): Promise<void>
-  forgetShares(): void
-  seal(): void
+  forgetShares(): Promise<void>
+  seal(): Promise<void>
   /** Opens with the operator's key file; false when this seal does not open by itself. */
   openItself(): Promise<boolean>
   /** A new key for everything sealed from now on. */
@@ -60,7 +60,8 @@ export type KeeperOptions = {
   clock: Clock
   random: Random
   staticKeys?: readonly StaticKey[]
-  announce?: (message: Announcement) => void
+  /** Resolves when the siblings have heard it. */
+  announce?: (message: Announcement) => Promise<void> | void
   opened?: (space: Space) => void
   sealed?: () => void
 }
@@ -99,12 +100,12 @@ export function keeper(options: KeeperOptions): Keeper {
     const joined = joinShares([...shares.values()], config.threshold)
     try {
       const { rootKey: key, keyring } = await openSeal(store, joined ?? Buffer.alloc(0))
-      announce({ kind: 'open', rootKey: key.toString('base64') })
+      await announce({ kind: 'open', rootKey: key.toString('base64') })
       opened(key, keyring)
     } catch (error) {
       if (!(error instanceof TamperedError)) throw error
       dropShares()
-      announce({ kind: 'forget shares' })
+      await announce({ kind: 'forget shares' })
       refuse('invalid key: failed to decrypt keys from storage: the shares do not fit')
     } finally {
       joined?.fill(0)
@@ -142,7 +143,7 @@ export function keeper(options: KeeperOptions): Keeper {
         throw error
       }
       if (staticKey) {
-        announce({ kind: 'open', rootKey: made.rootKey.toString('base64') })
+        await announce({ kind: 'open', rootKey: made.rootKey.toString('base64') })
         opened(made.rootKey, made.keyring)
       }
       return { keys: made.shares, rootToken, recovery: staticKey !== undefined }
@@ -153,16 +154,16 @@ export function keeper(options: KeeperOptions): Keeper {
       if (space) return
       if (shares.size === 0) nonce = uuid(random)
       shares.set(Buffer.from(share).toString('hex'), Buffer.from(share))
-      announce({ kind: 'share', share: Buffer.from(share).toString('hex'), nonce })
+      await announce({ kind: 'share', share: Buffer.from(share).toString('hex'), nonce })
       if (shares.size >= config.threshold) await tryShares(config)
     },
-    forgetShares() {
+    async forgetShares() {
       dropShares()
-      announce({ kind: 'forget shares' })
+      await announce({ kind: 'forget shares' })
     },
-    seal() {
-      announce({ kind: 'sealed' })
+    async seal() {
       closed()
+      await announce({ kind: 'sealed' })
     },
     async openItself() {
       if (staticKeys.length === 0 || !(await sealConfig(store))) return false

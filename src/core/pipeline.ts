@@ -54,7 +54,10 @@ export async function handle(request: Request, core: Core): Promise<Response> {
     try {
       turn.tx = await core.begin(attempt === 1)
       const again = await run(turn, core)
-      if (!again) return finish(turn)
+      if (!again) {
+        for (const act of turn.atLast) await act()
+        return response(turn)
+      }
       if (attempt < ATTEMPTS_MAX) continue
       turn.refusal = new Failure('conflict')
     } catch (error) {
@@ -81,10 +84,4 @@ async function run(turn: Turn, core: Core): Promise<boolean> {
     }
   }
   return false
-}
-
-function finish(turn: Turn): Response {
-  const answer = response(turn)
-  for (const act of turn.afterReply) setImmediate(act)
-  return answer
 }

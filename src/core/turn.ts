@@ -62,8 +62,8 @@ export type Turn = {
   audited: Promise<void> | undefined
   /** Run after the commit, before the reply (opening an audit device, sealing). */
   afterCommit: (() => Promise<void> | void)[]
-  /** Run after the answer has gone out. */
-  afterReply: (() => void)[]
+  /** Run when the answer has been audited, before it goes out (sealing). */
+  atLast: (() => Promise<void> | void)[]
 }
 
 const turns = new WeakMap<Call<never>, Turn>()
@@ -111,7 +111,7 @@ export function newTurn(request: Request, now: number): Turn {
     made: {},
     audited: undefined,
     afterCommit: [],
-    afterReply: [],
+    atLast: [],
   }
 }
 

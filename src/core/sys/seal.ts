@@ -129,7 +129,7 @@ function unsealEndpoint(core: Core): Endpoint {
     async write({ data }) {
       if (data.reset) {
         if (keeper.space) refuse('vault is unsealed')
-        keeper.forgetShares()
+        await keeper.forgetShares()
       } else if (data.key === undefined || data.key === '') {
         refuse("'key' must be specified in request body as JSON, or 'reset' set to true")
       } else {
@@ -149,7 +149,7 @@ function sealEndpoint(core: Core): Endpoint {
     fields: {},
     write(call) {
       // After the answer has been audited: the devices need what sealing forgets.
-      turnOf(call as never).afterReply.push(() => core.keeper.seal())
+      turnOf(call as never).atLast.push(() => core.keeper.seal())
       return undefined
     },
   })

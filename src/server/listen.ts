@@ -1,0 +1,151 @@
+/**
+ * Sockets: listeners with every limit set, TLS that can be reloaded, and an end that lets requests
+ * in flight finish.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import { type AddressInfo, type Socket } from 'node:net'
+import { type Core } from '../core/core.ts'
+import { allowListMethod } from './list-method.ts'
+import { answer, type WireOptions } from './wire.ts'
+
+export type TlsFiles = {
+  certFile: string
+  keyFile: string
+  clientCaFile?: string
+  minVersion?: 'tls12' | 'tls13'
+  requireAndVerifyClientCert?: boolean
+  disableClientCerts?: boolean
+}
+
+export type ListenOptions = {
+  host: string
+  port: number
+  tls?: TlsFiles | undefined
+  maxRequestBytes?: number
+  requireRequestHeader?: boolean
+  headerTimeoutMs?: number
+  bodyTimeoutMs?: number
+  idleTimeoutMs?: number
+}
+
+export type Listener = {
+  readonly address: AddressInfo
+  readonly secure: boolean
+  /** Reads certificate and key again; connections already open keep theirs. */
+  reload(): void
+  /** Accepts nothing more, lets what is in flight finish, then ends what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024
+const CONNECTIONS_MAX = 4_000
+const CONNECTIONS_PER_ADDRESS_MAX = 1_000
+const HEADERS_MAX = 100
+const IN_FLIGHT_MAX = 2_000
+/** Always let in: an operator must be able to see and unseal a server that is drowning. */
+const RESERVED = new Set(['sys/health', 'sys/seal-status', 'sys/unseal'])
+
+export async function listen(core: Core, options: ListenOptions): Promise<Listener> {
+  const { tls } = options
+  let inFlight = 0
+  let closing = false
+  const wire: WireOptions = {
+    handle: (request) => core.handle(request),
+    maxRequestBytes: options.maxRequestBytes ?? MAX_REQUEST_BYTES,
+    requireRequestHeader: options.requireRequestHeader ?? false,
+    secure: tls !== undefined,
+    admit(path) {
+      if (inFlight >= IN_FLIGHT_MAX && !RESERVED.has(path)) return false
+      inFlight++
+      return true
+    },
+    done: () => void inFlight--,
+  }
+  const server = tls ? createSecureServer(tlsContext(tls)) : createServer()
+  server.on('request', (request, response) => {
+    if (closing) response.shouldKeepAlive = false
+    void answer(request, response, wire)
+  })
+  limit(server, options)
+  allowListMethod(server)
+  await new Promise<void>((done, failed) => {
+    server.once('error', failed)
+    server.listen({ host: options.host, port: options.port, backlog: 511 }, done)
+  })
+  server.on('error', (error) => core.log('error', `listener: ${error.message}`))
+
+  return {
+    address: server.address() as AddressInfo,
+    secure: tls !== undefined,
+    reload() {
+      if (tls) (server as SecureServer).setSecureContext(tlsContext(tls))
+    },
+    async close(graceMs) {
+      closing = true
+      const closed = new Promise((done) => server.close(done))
+      server.closeIdleConnections()
+      const force = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(force)
+    },
+  }
+}
+
+function tlsContext(tls: TlsFiles) {
+  const versions = { tls12: 'TLSv1.2', tls13: 'TLSv1.3' } as const
+  return {
+    cert: readFileSync(tls.certFile),
+    key: readFileSync(tls.keyFile),
+    minVersion: versions[tls.minVersion ?? 'tls12'],
+    ...(tls.clientCaFile && { ca: readFileSync(tls.clientCaFile) }),
+    // Asked for, not required: the cert auth method judges it, at login.
+    requestCert: !tls.disableClientCerts,
+    rejectUnauthorized: tls.requireAndVerifyClientCert ?? false,
+  }
+}
+
+/** Node's defaults are for web pages: no connection limit, 5 minutes for a request. */
+function limit(server: Server | SecureServer, options: ListenOptions): void {
+  server.headersTimeout = options.headerTimeoutMs ?? 10_000
+  server.requestTimeout = options.bodyTimeoutMs ?? 30_000
+  server.keepAliveTimeout = options.idleTimeoutMs ?? 60_000
+  server.timeout = 120_000
+  server.maxHeadersCount = HEADERS_MAX
+  server.maxConnections = CONNECTIONS_MAX
+  const perAddress = new Map<string, number>()
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? ''
+    const open = (perAddress.get(address) ?? 0) + 1
+    if (open > CONNECTIONS_PER_ADDRESS_MAX) {
+      socket.destroy()
+      return
+    }
+    perAddress.set(address, open)
+    socket.setNoDelay(true)
+    socket.once('close', () => {
+      const left = (perAddress.get(address) ?? 1) - 1
+      if (left > 0) perAddress.set(address, left)
+      else perAddress.delete(address)
+    })
+  })
+  server.on('clientError', (_error, socket) => refuseConnection(socket as Socket))
+}
+
+/** Whatever the parser refuses ends the connection: nothing that follows can be trusted. */
+function refuseConnection(socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = '{"errors":["malformed HTTP request"]}\n'
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
