@@ -11,7 +11,7 @@ test('Secret does not print its value in any form', () => {
   const forms = [
     String(secret),
     `value: ${String(loose)}, ${[loose].join()}`,
-    (loose as string) + '',
+    'text '.concat(loose as string),
     secret.toLocaleString(),
     JSON.stringify(secret),
     JSON.stringify({ deep: [secret] }),
