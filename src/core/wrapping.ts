@@ -66,3 +66,12 @@ export async function wrappedEnvelope(tx: Tx, entry: TokenEntry): Promise<string
   const stored = await tx.get<Wrapped>(`${CUBBYHOLE_PREFIX}${entry.uid}/response`)
   return stored && (JSON.parse(stored.data) as { response: string }).response
 }
+
+/** The accessor of what is wrapped, a token or a secret id, so that it can be revoked unopened. */
+export function wrappedAccessorOf(
+  auth: Record<string, unknown> | undefined,
+  data: Record<string, unknown> | undefined,
+): string | undefined {
+  const accessor = auth?.['accessor'] ?? data?.['secret_id_accessor']
+  return typeof accessor === 'string' && accessor !== '' ? accessor : undefined
+}

@@ -65,12 +65,12 @@ export type TestCore = {
   unsealKeys: string[]
   logs: string[]
   /** Asks as root unless another token (or undefined for none) is given. */
-  ask(
+  ask: (
     verb: Verb,
     path: string,
     data?: Record<string, unknown>,
     options?: AskOptions,
-  ): Promise<Answered>
+  ) => Promise<Answered>
 }
 
 export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {

@@ -1,12 +1,30 @@
 /** `sys/`: the server's own endpoints, declared like any engine's, one file per noun. */
 import { defineEngine, type Engine } from '../../kit/engine.ts'
 import { type Core } from '../core.ts'
+import { authMountsEndpoints } from './auth-mounts.ts'
+import { capabilitiesEndpoints } from './capabilities.ts'
+import { mountTuneEndpoints } from './mount-tune.ts'
+import { mountsEndpoints } from './mounts.ts'
+import { policiesEndpoints } from './policies.ts'
+import { remountEndpoints } from './remount.ts'
 import { sealEndpoints } from './seal.ts'
+import { uiMountsEndpoints } from './ui-mounts.ts'
+import { wrappingEndpoints } from './wrapping.ts'
 
 export function sysEngine(core: Core): Engine {
   return defineEngine({
     type: 'system',
     help: 'Control, policy and observation of the server itself.',
-    endpoints: [...sealEndpoints(core)],
+    endpoints: [
+      ...sealEndpoints(core),
+      ...mountsEndpoints(core),
+      ...mountTuneEndpoints(core),
+      ...authMountsEndpoints(core),
+      ...remountEndpoints(core),
+      ...uiMountsEndpoints(core),
+      ...policiesEndpoints(),
+      ...capabilitiesEndpoints(core),
+      ...wrappingEndpoints(core),
+    ],
   })
 }
