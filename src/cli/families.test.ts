@@ -44,7 +44,7 @@ test('every flag has a help, a plain name and no double', () => {
     equal(new Set(names).size, names.length, nameOf(command))
     for (const [name, flag] of Object.entries(command.flags)) {
       match(name, /^[a-z][a-z0-9-]*$/)
-      match(flag.help, /^\S.*[.]$/s, `${nameOf(command)} -${name}`)
+      if (flag.hidden !== true) match(flag.help, /^\S.*[.]$/s, `${nameOf(command)} -${name}`)
     }
   }
   for (const flag of Object.values(globalFlags)) match(flag.help, /^\S.*[.]$/s)

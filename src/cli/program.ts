@@ -11,7 +11,7 @@ import { type Io } from './io.ts'
 import { nearest } from './nearest.ts'
 import { printer } from './output/printer.ts'
 import { checkArgs, parseArgv, parseLeading } from './parse.ts'
-import { globalFlags, type GlobalValues, readSettings } from './settings.ts'
+import { globalFlags, type GlobalValues, readSettings, wantsColor } from './settings.ts'
 
 const NO_SUCH_COMMAND = 127
 const VERSION_FLAGS = new Set(['-v', '-version', '--version'])
@@ -26,7 +26,7 @@ export async function runProgram(
   io: Io,
 ): Promise<number> {
   const run = { program, io }
-  const plain = printer(io, { color: (io.env['NO_COLOR'] ?? '') === '', format: 'table' })
+  const plain = printer(io, { color: wantsColor(io.env), format: 'table' })
   try {
     return await dispatch(run, argv)
   } catch (error) {

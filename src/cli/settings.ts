@@ -109,10 +109,15 @@ export function readSettings(program: string, io: Io, flags: GlobalValues): Sett
     detailed: flags.detailed || isTrue(get('DETAILED'), 'DETAILED'),
     interactive: !flags['non-interactive'],
     unlockKey: flags['unlock-key'],
-    color: !flags['no-color'] && (io.env['NO_COLOR'] ?? '') === '' && io.env['TERM'] !== 'dumb',
+    color: !flags['no-color'] && wantsColor(io.env) && !isTrue(get('CLI_NO_COLOR'), 'CLI_NO_COLOR'),
     retriesMax: wholeNumber(get('MAX_RETRIES'), 'MAX_RETRIES') ?? 2,
     timeoutSeconds: duration(get('CLIENT_TIMEOUT'), 'CLIENT_TIMEOUT') ?? 60,
   }
+}
+
+/** Whether the environment lets us colour a terminal at all. */
+export function wantsColor(env: Env): boolean {
+  return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
 }
 
 /** Where `login` leaves the token, for this program and Vault's alike. */

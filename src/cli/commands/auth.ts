@@ -133,7 +133,7 @@ const help = defineCommand({
   async run({ args, api, out, program }) {
     const word = trimSlashes(args[0]!)
     let type = word
-    if (METHODS[type] === undefined) {
+    if (type !== 'oidc' && METHODS[type] === undefined) {
       const doing = 'Error listing authentication methods'
       const secret = await api.secret({ method: 'GET', path: 'sys/auth', doing })
       const mount = secret?.data?.[`${word}/`]
@@ -142,7 +142,7 @@ const help = defineCommand({
       }
       type = cell(mount, 'type')
     }
-    const method = METHODS[type]
+    const method = type === 'oidc' ? (await import('./login-oidc.ts')).oidc : METHODS[type]
     if (method === undefined) {
       throw new CliError(`There is no way to log in by "${type}" from here`, {
         hint: `the API has one: ${program} path-help auth/${word}/login`,

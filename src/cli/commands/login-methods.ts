@@ -3,14 +3,24 @@ import { readFileSync } from 'node:fs'
 import { CliError, messageOf } from '../cli-error.ts'
 
 export type Words = Record<string, string>
-/** Asks on the terminal, unseen. */
-export type Ask = (what: string) => Promise<string>
-export type LoginRequest = { readonly path: string; readonly body: Record<string, string> }
+export type LoginRequest = { readonly path: string } & (
+  | { readonly body: Words }
+  | { readonly method: 'GET'; readonly query: Words }
+)
+
+export type LoginTools = {
+  /** Asks on the terminal, unseen. */
+  ask(what: string): Promise<string>
+  /** The page of a provider, as the server names it; empty when it does not. */
+  authUrl(path: string, body: Words): Promise<string>
+  /** Says something to the person, not to a pipe. */
+  show(text: string): void
+}
 
 export type LoginMethod = {
   readonly usage: string
   readonly help: string
-  request(words: Words, mount: string, ask: Ask): Promise<LoginRequest> | LoginRequest
+  request(words: Words, mount: string, tools: LoginTools): Promise<LoginRequest> | LoginRequest
 }
 
 const KUBERNETES_JWT = '/var/run/secrets/kubernetes.io/serviceaccount/token'
@@ -20,9 +30,9 @@ function withPassword(what: string): LoginMethod {
   return {
     usage: 'username=<name> [password=<password>]',
     help: `Logs in with a user name and a password${what}. The password is asked for unless it is given.`,
-    async request(words, mount, ask) {
+    async request(words, mount, tools) {
       const username = needed(words, 'username')
-      const password = words['password'] ?? (await ask('Password'))
+      const password = words['password'] ?? (await tools.ask('Password'))
       if (password === '') throw new CliError("'password' must be specified")
       return {
         path: `auth/${mount}/login/${username}`,
@@ -53,9 +63,9 @@ export const METHODS: Readonly<Record<string, LoginMethod | undefined>> = {
   approle: {
     usage: 'role_id=<id> [secret_id=<id>]',
     help: 'Logs in as an application, with its role and a secret ID, which is asked for unless given.',
-    async request(words, mount, ask) {
+    async request(words, mount, tools) {
       const role_id = needed(words, 'role_id')
-      const secret_id = words['secret_id'] ?? (await ask('Secret ID'))
+      const secret_id = words['secret_id'] ?? (await tools.ask('Secret ID'))
       return { path: `auth/${mount}/login`, body: { ...words, role_id, secret_id } }
     },
   },

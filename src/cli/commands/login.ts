@@ -11,7 +11,7 @@ import { readTextPairs } from '../pairs.ts'
 import { trimSlashes } from '../paths.ts'
 import { askHidden } from '../prompt.ts'
 import { lookup, tokenFile } from '../settings.ts'
-import { METHODS } from './login-methods.ts'
+import { type LoginTools, METHODS } from './login-methods.ts'
 
 const DOING = 'Error authenticating'
 
@@ -84,9 +84,9 @@ type At = Pick<Context, 'api' | 'args' | 'io' | 'out' | 'program' | 'settings'> 
 async function logIn(at: At, unwrap: boolean): Promise<Secret> {
   const type = trimSlashes(at.flags.method) || 'token'
   if (type === 'token') return byToken(at)
-  const method = METHODS[type]
+  const method = type === 'oidc' ? (await import('./login-oidc.ts')).oidc : METHODS[type]
   if (method === undefined) {
-    const close = nearest(type, Object.keys(METHODS))
+    const close = nearest(type, [...Object.keys(METHODS), 'oidc'])
     throw new CliError(`Unknown auth method: ${type}`, {
       hint:
         close === undefined
@@ -97,13 +97,25 @@ async function logIn(at: At, unwrap: boolean): Promise<Secret> {
   const words = await wordsOf(at, at.args)
   const { mount: given, ...own } = words
   const mount = trimSlashes(at.flags.path ?? given ?? type)
-  const ask = (what: string) => askHidden(at, what)
-  const { path, body } = await method.request(own, mount, ask)
+  const request = await method.request(own, mount, toolsOf(at))
   // An old token must not travel along: it may be from another kind of server.
-  const secret = await at.api.secret({ method: 'PUT', path, body, doing: DOING, token: '' })
+  const common = { method: 'PUT', doing: DOING, token: '' } as const
+  const secret = await at.api.secret({ ...common, ...request })
   if (secret === undefined) throw new CliError('Vault returned an empty secret', { exit: 2 })
   if (secret.auth !== null || secret.wrapInfo === null || !unwrap) return secret
   return open(plainApi(at), String(secret.wrapInfo['token']))
+}
+
+function toolsOf(at: At): LoginTools {
+  return {
+    ask: (what) => askHidden(at, what),
+    show: (text) => at.out.warn(text),
+    async authUrl(path, body) {
+      const ask = { method: 'PUT', path, body, doing: DOING, token: '', aside: true } as const
+      const url = (await at.api.secret(ask))?.data?.['auth_url']
+      return typeof url === 'string' ? url : ''
+    },
+  }
 }
 
 /** The same server, without asking it to wrap its answer again. */

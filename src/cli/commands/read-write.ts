@@ -31,7 +31,8 @@ async function queryOf(
   )
 }
 
-const noValue = (where: string) => new CliError(`No value found at ${where}`, { exit: 2 })
+const noValue = (where: string, hint?: string) =>
+  new CliError(`No value found at ${where}`, { exit: 2, ...(hint === undefined ? {} : { hint }) })
 
 const read = defineCommand({
   path: ['read'],
@@ -56,7 +57,8 @@ const read = defineCommand({
     if (secret === undefined) throw noValue(where)
     if (secret.data === null && secret.auth === null && secret.wrapInfo === null) {
       showWarnings(at, secret.warnings)
-      throw noValue(where)
+      const versioned = secret.warnings.some((warning) => warning.includes('versioned K/V'))
+      throw noValue(where, versioned ? `use: ${at.program} kv get ${where}` : undefined)
     }
     showSecret(at, secret)
   },

@@ -48,8 +48,10 @@ function prefix(doing: string): string {
 function errorsIn(body: string): string[] | undefined {
   try {
     const parsed = parseJson(body)
-    if (!isObject(parsed) || !Array.isArray(parsed['errors'])) return undefined
-    return parsed['errors'].map(String)
+    if (!isObject(parsed)) return undefined
+    // A wrong path of KV is told by a warning: the one refusal that comes as an envelope.
+    const said = parsed['errors'] ?? parsed['warnings']
+    return Array.isArray(said) ? said.map(String) : undefined
   } catch {
     return undefined
   }
@@ -65,6 +67,9 @@ function hintFor(program: string, status: number, errors: readonly string[]): st
   if (status === 429) return 'a quota was reached: wait a little, then try again'
   if (status === 404 && /no handler for route/.test(said)) {
     return `see which mounts there are: ${program} secrets list`
+  }
+  if (/Invalid path for a versioned K\/V/.test(said)) {
+    return `the mount keeps versions: use ${program} kv get, put, list or delete`
   }
   if (status === 400 && /not initialized/i.test(said)) return `run: ${program} operator init`
   return undefined

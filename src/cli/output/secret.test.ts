@@ -159,5 +159,5 @@ test('a 404 that only warns shows the warning, and exits with 2', async () => {
   const answer = envelopeOf(null, { warnings })
   const { code, err } = await read({ ...answer, status: 404 })
   equal(code, 2)
-  match(err, /Invalid path for a versioned[^]*No value found at a\n$/)
+  match(err, /Invalid path for a versioned[^]*No value found at a\nhint: use: coffer kv get a\n$/)
 })
