@@ -20,6 +20,9 @@ export type MountConfig = {
   allowed_response_headers?: string[]
   token_type?: string
   user_lockout_config?: Record<string, unknown>
+  allowed_managed_keys?: string[]
+  delegated_auth_accessors?: string[]
+  identity_token_key?: string
 }
 
 export type MountEntry = {
@@ -35,6 +38,8 @@ export type MountEntry = {
   local: boolean
   seal_wrap: boolean
   external_entropy_access: boolean
+  /** Where it was before it was moved: leases keep the path under which they were issued. */
+  former_paths?: string[]
 }
 
 export type MountTable = { mounts: MountEntry[] }
@@ -49,6 +54,8 @@ export type Mount = {
 }
 
 export const MOUNTS_PATH = 'sys/mounts'
+/** Mounts that are out of the table already, while their leases and data are still being ended. */
+const ENDING_PATH = 'sys/mounts-ending'
 /** There is one cubbyhole; core clears a token's part of it when the token ends. */
 export const CUBBYHOLE_PREFIX = 'm/cubbyhole/'
 
@@ -67,7 +74,10 @@ export type Mounts = {
   /** The mount at exactly this path (with its slash). */
   at(tx: Tx, path: string): Promise<Mount | undefined>
   byAccessor(tx: Tx, accessor: string): Promise<Mount | undefined>
+  /** Those that are ending too, which serve nothing any more but whose leases need their engine. */
   all(tx: Tx): Promise<readonly Mount[]>
+  ending(tx: Tx): Promise<readonly MountEntry[]>
+  saveEnding(tx: Tx, entries: readonly MountEntry[]): void
   save(tx: Tx, entries: readonly MountEntry[]): void
   readonly ttl: SystemTtl
   readonly engines: EngineFinder
@@ -112,7 +122,19 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     async byAccessor(tx, accessor) {
       return [...(await byPath(tx)).values()].find((m) => m.entry.accessor === accessor)
     },
-    all: async (tx) => [...(await byPath(tx)).values()],
+    async all(tx) {
+      const live = [...(await byPath(tx)).values()]
+      const ending = (await this.ending(tx)).flatMap((entry) => {
+        const engine = engines(entry.type, entry.options ?? {})
+        return engine ? [compileMount(entry, engine, ttl)] : []
+      })
+      return [...live, ...ending]
+    },
+    ending: async (tx) => (await tx.get<MountTable>(ENDING_PATH))?.mounts ?? [],
+    saveEnding(tx, entries) {
+      if (entries.length === 0) tx.remove(ENDING_PATH)
+      else tx.put(ENDING_PATH, { mounts: [...entries] } satisfies MountTable)
+    },
     save(tx, entries) {
       const sorted = [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))
       tx.put(MOUNTS_PATH, { mounts: sorted } satisfies MountTable)
@@ -126,7 +148,7 @@ export function compileMount(entry: MountEntry, engine: Engine, ttl: SystemTtl):
     entry,
     engine,
     routes: routesOf(engine),
-    prefix: entry.type === 'cubbyhole' ? CUBBYHOLE_PREFIX : `m/${entry.uuid}/`,
+    prefix: prefixOf(entry),
     view: {
       path: entry.path,
       type: entry.type,
@@ -140,6 +162,11 @@ export function compileMount(entry: MountEntry, engine: Engine, ttl: SystemTtl):
       maxTtlSeconds,
     },
   }
+}
+
+/** Where a mount's entries lie. */
+export function prefixOf(entry: MountEntry): string {
+  return entry.type === 'cubbyhole' ? CUBBYHOLE_PREFIX : `m/${entry.uuid}/`
 }
 
 /** A mount's private part of a transaction. Nothing outside its prefix can be named through it. */

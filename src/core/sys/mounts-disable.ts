@@ -1,0 +1,207 @@
+/**
+ * Disables a mount. From the commit on it is gone for everyone; in the same transaction its tokens
+ * end, its leases start to end and its data goes, as far as that is a moderate number of entries.
+ * What is left keeps the mount on the list of ending ones, which `finishEnding` works off.
+ *
+ * Leases come before data: taking back what was handed out may need the engine and what it knows.
+ */
+import { type Tx } from '../../barrier/space.ts'
+import { type Call } from '../../kit/call.ts'
+import { Failure, refuse } from '../../kit/failure.ts'
+import { StoreConflict } from '../../storage/store.ts'
+import { type Core } from '../core.ts'
+import { type LeaseEntry, leasesUnder, startRevoking } from '../leases.ts'
+import { type MountEntry, prefixOf } from '../mounts.ts'
+import { turnOf, txOf } from '../turn.ts'
+import { isFixed, type MountClass, requirePlainPath, tablePath } from './mounts-path.ts'
+
+/** How many entries one transaction touches at most, of each kind. */
+const BATCH = 2_000
+const RETRY_MS = 60_000
+const ATTEMPTS_MAX = 5
+
+/** 204 even when there is no such mount. */
+export async function disableMount(
+  call: Call<{ path: string }>,
+  core: Core,
+  kind: MountClass,
+): Promise<undefined> {
+  const plain = call as never
+  requirePlainPath(plain)
+  const tx = txOf(plain)
+  const { mounts } = await core.mounts.table(tx)
+  const path = tablePath(call.data.path, kind)
+  const entry = mounts.find((mount) => mount.path === path && mount.class === kind)
+  if (!entry) return undefined
+  if (isFixed(entry)) {
+    refuse(
+      kind === 'auth' ? 'token credential backend cannot be disabled' : `cannot unmount "${path}"`,
+    )
+  }
+  core.mounts.save(
+    tx,
+    mounts.filter((mount) => mount !== entry),
+  )
+  if (await endAtOnce(core, tx, { entry, now: call.now })) return undefined
+  core.mounts.saveEnding(tx, [...(await core.mounts.ending(tx)), entry])
+  // Not awaited: the answer need not wait for the clean-up.
+  turnOf(plain).afterCommit.push(() => void setImmediate(() => void finishEnding(core)))
+  return undefined
+}
+
+/** Ends what it can in this transaction; true when nothing is left. */
+async function endAtOnce(
+  core: Core,
+  tx: Tx,
+  { entry, now }: { entry: MountEntry; now: number },
+): Promise<boolean> {
+  const tokensEnded = entry.class === 'secret' || (await endTokensAtOnce(core, tx, { entry, now }))
+  const leases = await leasesOf(tx, entry)
+  for (const lease of leases.slice(0, BATCH)) {
+    if (!lease.revoking) startRevoking(tx, lease, now)
+  }
+  if (!tokensEnded || leases.length > 0) return false
+  return removeSome(tx, entry)
+}
+
+/** All leases the mount has issued, wherever it was mounted then. */
+async function leasesOf(tx: Tx, entry: MountEntry): Promise<LeaseEntry[]> {
+  const found = new Map<string, LeaseEntry>()
+  for (const path of [entry.path, ...(entry.former_paths ?? [])]) {
+    for (const lease of await leasesUnder(tx, path)) {
+      if (lease.mount === entry.uuid) found.set(lease.id, lease)
+    }
+  }
+  return [...found.values()]
+}
+
+async function endTokensAtOnce(
+  core: Core,
+  tx: Tx,
+  { entry, now }: { entry: MountEntry; now: number },
+): Promise<boolean> {
+  // Counted in a view of its own: on a busy server every login would be in conflict with a listing.
+  const aside = await core.begin(false)
+  if (!aside || (await core.tokens.accessors(aside)).length > BATCH) return false
+  for (const uid of await tokensOf(core, tx, { entry, now })) await endToken(core, tx, { uid, now })
+  return true
+}
+
+async function tokensOf(
+  core: Core,
+  tx: Tx,
+  { entry, now }: { entry: MountEntry; now: number },
+): Promise<string[]> {
+  const found: string[] = []
+  for (const accessor of await core.tokens.accessors(tx)) {
+    const token = await core.tokens.byAccessor(tx, accessor, now)
+    if (token?.loginMount === entry.uuid) found.push(accessor)
+  }
+  return found
+}
+
+async function endToken(core: Core, tx: Tx, { uid, now }: { uid: string; now: number }) {
+  const token = await core.tokens.byAccessor(tx, uid, now)
+  if (token) await core.tokens.revokeTree(tx, token)
+}
+
+/** Removes the next entries of the mount's data; true when there are no more. */
+async function removeSome(tx: Tx, entry: MountEntry): Promise<boolean> {
+  const budget = { left: BATCH }
+  await removeUpTo(tx, prefixOf(entry), budget)
+  return budget.left > 0
+}
+
+async function removeUpTo(tx: Tx, prefix: string, budget: { left: number }): Promise<void> {
+  for (const name of await tx.list(prefix)) {
+    if (budget.left <= 0) return
+    if (name.endsWith('/')) {
+      await removeUpTo(tx, prefix + name, budget)
+      continue
+    }
+    tx.remove(prefix + name)
+    budget.left--
+  }
+}
+
+const running = new WeakMap<Core, Promise<void>>()
+const retrying = new WeakSet<Core>()
+
+/**
+ * Finishes what disabled mounts have left behind, and again later what could not be finished. Never
+ * throws. To be called after each unsealing too: a crash may have come in between.
+ */
+export function finishEnding(core: Core): Promise<void> {
+  const before = running.get(core) ?? Promise.resolve()
+  const next = before.then(() => finishAll(core))
+  running.set(core, next)
+  return next
+}
+
+async function finishAll(core: Core): Promise<void> {
+  let unfinished = false
+  try {
+    const tx = await core.begin(false)
+    if (!tx) return
+    for (const entry of await core.mounts.ending(tx)) {
+      if (!(await finishOne(core, entry))) unfinished = true
+    }
+  } catch (error) {
+    unfinished = true
+    const kind = error instanceof Error ? error.name : 'unknown trouble'
+    core.log('error', `a disabled mount could not be cleaned up: ${kind}`)
+  }
+  if (!unfinished || retrying.has(core)) return
+  retrying.add(core)
+  core.clock.after(RETRY_MS, () => {
+    retrying.delete(core)
+    void finishEnding(core)
+  })
+}
+
+/** False when leases are left that could not be revoked, or the server is sealed meanwhile. */
+async function finishOne(core: Core, entry: MountEntry): Promise<boolean> {
+  const now = core.clock.now()
+  const aside = await core.begin(false)
+  if (!aside) return false
+  if (entry.class === 'auth') {
+    for (const uid of await tokensOf(core, aside, { entry, now })) {
+      await transact(core, (tx) => endToken(core, tx, { uid, now }))
+    }
+  }
+  for (const lease of await leasesOf(aside, entry)) {
+    // One that has failed already waits for its turn, which expiry gives it.
+    if (!lease.attempts && !lease.irrevocable) await core.expiry.endLease(lease.id)
+  }
+  const after = await core.begin(false)
+  if (!after || (await leasesOf(after, entry)).length > 0) return false
+  for (;;) {
+    const gone = await transact(core, (tx) => removeSome(tx, entry))
+    if (gone === undefined) return false
+    if (gone) break
+  }
+  await transact(core, async (tx) => {
+    const ending = await core.mounts.ending(tx)
+    core.mounts.saveEnding(
+      tx,
+      ending.filter((other) => other.uuid !== entry.uuid),
+    )
+  })
+  return true
+}
+
+/** A transaction of its own, again when it meets another writer; undefined while sealed. */
+async function transact<T>(core: Core, act: (tx: Tx) => Promise<T>): Promise<T | undefined> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const tx = await core.begin(false)
+    if (!tx) return undefined
+    const result = await act(tx)
+    try {
+      if (tx.dirty) await core.commit(tx)
+      return result
+    } catch (error) {
+      if (!(error instanceof StoreConflict)) throw error
+    }
+  }
+  throw new Failure('conflict')
+}

@@ -1,0 +1,77 @@
+/**
+ * `sys/internal/ui`: what user interfaces and the CLI ask before they know what they may do. The
+ * mounts need no token, so whoever brings one is looked up here, as the pipeline would.
+ */
+import { type Call } from '../../kit/call.ts'
+import { type Endpoint, endpoint } from '../../kit/engine.ts'
+import { Failure } from '../../kit/failure.ts'
+import { t } from '../../schema/field.ts'
+import { type Acl } from '../acl.ts'
+import { type Core } from '../core.ts'
+import { type MountEntry } from '../mounts.ts'
+import { fromAllowedAddress } from '../steps.ts'
+import { turnOf, txOf } from '../turn.ts'
+import { mountInfo, publicInfo } from './mount-info.ts'
+import { listedPath } from './mounts-path.ts'
+
+export function uiMountsEndpoints(core: Core): Endpoint[] {
+  return [
+    endpoint('internal/ui/mounts', {
+      help: 'The mounts the caller can do something with; without a token, those shown to all.',
+      access: 'public',
+      fields: {},
+      async read(call) {
+        const plain = call as never
+        const acl = await aclOfAsker(plain, core)
+        const { mounts } = await core.mounts.table(txOf(plain))
+        const seen = mounts.filter((entry) => isPublic(entry) || acl?.anyBelow(entry.path))
+        const listed = (kind: MountEntry['class']) =>
+          Object.fromEntries(
+            seen
+              .filter((entry) => entry.class === kind)
+              .map((entry) => [listedPath(entry), acl ? mountInfo(entry) : publicInfo(entry)]),
+          )
+        return { secret: listed('secret'), auth: listed('auth') }
+      },
+    }),
+    endpoint('internal/ui/mounts/:path*', {
+      help: 'The mount a path is on, for those who have some capability below that mount.',
+      access: 'public',
+      fields: { path: t.rest({ help: 'A path on the mount.' }) },
+      async read(call) {
+        const plain = call as never
+        const path = call.data.path.replace(/\/$/, '')
+        const acl = await aclOfAsker(plain, core)
+        const mount = acl && (await core.mounts.find(txOf(plain), path))
+        // The same answer for a mount that is missing: nobody learns what there is.
+        if (!mount || !acl.anyBelow(mount.entry.path)) {
+          throw new Failure(
+            'permission_denied',
+            "preflight capability check returned 403, please ensure client's policies grant " +
+              `access to path "${path}/"`,
+          )
+        }
+        return { ...mountInfo(mount.entry), path: mount.entry.path }
+      },
+    }),
+    endpoint('internal/ui/resultant-acl', {
+      help: 'What the token may do, as one table.',
+      fields: {},
+      read: (call) => turnOf(call as never).acl!.resultant(),
+    }),
+  ]
+}
+
+const isPublic = ({ config }: MountEntry) => config.listing_visibility === 'unauth'
+
+/** Undefined when nobody says who they are; a token that is not valid is refused. */
+async function aclOfAsker(call: Call<never>, core: Core): Promise<Acl | undefined> {
+  const { request, now } = turnOf(call)
+  if (!request.token) return undefined
+  const tx = txOf(call)
+  const token = await core.tokens.find(tx, request.token, now)
+  if (!token || !fromAllowedAddress(token.boundCidrs, request.remoteAddress)) {
+    throw new Failure('permission_denied')
+  }
+  return core.aclOf(tx, token)
+}
