@@ -113,7 +113,7 @@ test('-format=json is the envelope in the order of Vault, with every digit', asy
 })
 
 test('-format=json with -field is the value as JSON', async () => {
-  equal((await read(envelopeOf({ a: 'x' }), '-format=json', '-field=a')).out, '"x"')
+  equal((await read(envelopeOf({ a: 'x' }), '-format=json', '-field=a')).out, '"x"\n')
   const list = await read(envelopeOf({ a: [1] }), '-format=json', '-field=a')
   deepEqual(JSON.parse(list.out), [1])
 })

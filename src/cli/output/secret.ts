@@ -14,7 +14,7 @@ import {
   sortedKeys,
 } from '../go-text.ts'
 import { type Secret } from '../http/api.ts'
-import { inByteOrder, stringifyExact } from './exact-json.ts'
+import { inByteOrder } from './exact-json.ts'
 import { heading, table, wrap } from './table.ts'
 
 type Show = Pick<Context, 'out' | 'settings'>
@@ -83,10 +83,8 @@ export function showKeys(at: Show, secret: Secret): void {
 /** One value alone: text as it is, anything else as JSON would be read back. */
 export function showField(at: Show, value: unknown, field: string): void {
   if (value === undefined) throw new CliError(`Field "${field}" not present in secret`)
-  const { format } = at.settings
-  if (format === 'json') return at.out.raw(stringifyExact(inByteOrder(value)))
-  if (format === 'yaml' || format === 'yml') return at.out.structured(value)
-  at.out.raw(goValue(value))
+  if (at.out.tabular || at.settings.format === 'raw') at.out.raw(goValue(value))
+  else at.out.structured(inByteOrder(value))
 }
 
 /** Fields that live outside `data` have names of their own. */
