@@ -7,6 +7,7 @@ import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { policiesEndpoints } from './policies.ts'
 import { remountEndpoints } from './remount.ts'
+import { leaseEndpoints } from './leases.ts'
 import { sealEndpoints } from './seal.ts'
 import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
@@ -25,6 +26,7 @@ export function sysEngine(core: Core): Engine {
       ...policiesEndpoints(),
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
+      ...leaseEndpoints(core),
     ],
   })
 }
