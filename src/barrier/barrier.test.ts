@@ -167,7 +167,7 @@ test('space refuses a record swapped with another, or replayed under another nam
     NOTHING_EXPECTED,
   )
   const after = await space.begin()
-  await rejects(after.get('a'), /has been changed or moved/)
+  await rejects(async () => after.get('a'), /has been changed or moved/)
 })
 
 test('space hands out the same object until the entry changes, and sees other writers', async () => {

@@ -7,7 +7,13 @@
  * from it (a compiled policy, a reply's text) on its identity.
  */
 import { parseJson } from '../lib/json.ts'
-import { type Page, type Store, StoreConflict, type Write } from '../storage/store.ts'
+import {
+  type Awaitable,
+  type Page,
+  type Store,
+  StoreConflict,
+  type Write,
+} from '../storage/store.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
 import { type Names, names } from './names.ts'
 import { keyUsage, type KeyUsage } from './usage.ts'
@@ -226,18 +232,21 @@ export class Tx {
     this.#since = space.revision
   }
 
-  async get<T extends object>(path: string): Promise<T | undefined> {
-    if (this.#writes.size > 0 && this.#writes.has(path))
+  /** What is cached comes at once, without a promise: most of what a request reads is. */
+  get<T extends object>(path: string): Awaitable<T | undefined> {
+    if (this.#writes.size > 0 && this.#writes.has(path)) {
       return this.#writes.get(path) as T | undefined
-    let cached = this.#reads.get(path)
-    if (!cached) {
-      cached = this.#space.peek(path)
-      if (!cached) {
-        this.#misses++
-        cached = await this.#space.fetch(path)
-      }
-      this.#reads.set(path, cached)
     }
+    const cached = this.#reads.get(path) ?? this.#space.peek(path)
+    if (!cached) return this.#fetch<T>(path)
+    this.#reads.set(path, cached)
+    return cached.value as T | undefined
+  }
+
+  async #fetch<T extends object>(path: string): Promise<T | undefined> {
+    this.#misses++
+    const cached = await this.#space.fetch(path)
+    this.#reads.set(path, cached)
     return cached.value as T | undefined
   }
 

@@ -15,22 +15,29 @@ import { errorText } from './envelope.ts'
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
 const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
+const asked = new WeakMap<Turn, { device: DeviceView; text: string }>()
 const clearKeys = new WeakMap<object, ReadonlySet<string>>()
 
 const quote = (value: unknown) => JSON.stringify(value)
 
 export function requestEntry(turn: Turn, device: DeviceView): string {
-  return (
-    `{"time":"${rfc3339(turn.now)}","type":"request"${authPart(turn, device)}` +
-    `,"request":${requestPart(turn, device)}${errorPart(turn)}}`
-  )
+  return `{"time":"${rfc3339(turn.now)}","type":"request"${askedPart(turn, device)}${errorPart(turn)}}`
 }
 
 export function responseEntry(turn: Turn, device: DeviceView): string {
   return (
-    `{"time":"${rfc3339(turn.now)}","type":"response"${authPart(turn, device)}` +
-    `,"request":${requestPart(turn, device)},"response":${responsePart(turn, device)}${errorPart(turn)}}`
+    `{"time":"${rfc3339(turn.now)}","type":"response"${askedPart(turn, device)}` +
+    `,"response":${responsePart(turn, device)}${errorPart(turn)}}`
   )
+}
+
+/** Who asked for what: the same in both entries of a turn, so it is printed once. */
+function askedPart(turn: Turn, device: DeviceView): string {
+  const known = asked.get(turn)
+  if (known?.device === device) return known.text
+  const text = `${authPart(turn, device)},"request":${requestPart(turn, device)}`
+  asked.set(turn, { device, text })
+  return text
 }
 
 /** Our failures say names, never values; anything else is told apart by its kind alone. */

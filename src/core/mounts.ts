@@ -6,6 +6,7 @@
 import { type MountView, type EntryStore } from '../kit/call.ts'
 import { type Engine } from '../kit/engine.ts'
 import { type Tx } from '../barrier/space.ts'
+import { type Awaitable } from '../storage/store.ts'
 import { type Routes, routesOf } from './endpoints.ts'
 
 export type MountConfig = {
@@ -43,6 +44,7 @@ export type MountEntry = {
 }
 
 export type MountTable = { mounts: MountEntry[] }
+const EMPTY: MountTable = { mounts: [] }
 
 export type Mount = {
   readonly entry: MountEntry
@@ -88,11 +90,10 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
   const compiled = new WeakMap<MountTable, Map<string, Mount>>()
 
   async function table(tx: Tx): Promise<MountTable> {
-    return (await tx.get<MountTable>(MOUNTS_PATH)) ?? { mounts: [] }
+    return (await tx.get<MountTable>(MOUNTS_PATH)) ?? EMPTY
   }
 
-  async function byPath(tx: Tx): Promise<Map<string, Mount>> {
-    const entry = await table(tx)
+  function compile(entry: MountTable): Map<string, Mount> {
     let map = compiled.get(entry)
     if (!map) {
       map = new Map()
@@ -103,6 +104,13 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
       compiled.set(entry, map)
     }
     return map
+  }
+
+  function byPath(tx: Tx): Awaitable<Map<string, Mount>> {
+    const entry = tx.get<MountTable>(MOUNTS_PATH)
+    return entry instanceof Promise
+      ? entry.then((e) => compile(e ?? EMPTY))
+      : compile(entry ?? EMPTY)
   }
 
   return {

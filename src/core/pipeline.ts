@@ -56,6 +56,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       const again = await run(turn, core)
       if (!again) {
         for (const act of turn.atLast) await act()
+        for (const act of turn.afterReply) setImmediate(act)
         return response(turn)
       }
       if (attempt < ATTEMPTS_MAX) continue

@@ -43,6 +43,8 @@ export type TokenEntry = {
   periodSeconds: number
   /** Of the role that issued it; 0 = the mount's. */
   maxTtlSeconds: number
+  /** The explicit maximum asked for beside a token role's, which is read anew at each renewal. */
+  askedMaxTtlSeconds?: number
   renewable: boolean
   orphan: boolean
   parent?: string
@@ -67,6 +69,8 @@ export type Tokens = {
   /** The valid token of this id, or undefined. */
   find(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined>
   byAccessor(tx: Tx, accessor: string, now: number): Promise<TokenEntry | undefined>
+  /** Whether a token of this custom id exists, even one that has ended and waits to be removed. */
+  taken(tx: Tx, id: string): Promise<boolean>
   /** Stores a service token (a batch token is only sealed) and returns its id. */
   create(tx: Tx, token: NewToken): { id: string; entry: TokenEntry }
   save(tx: Tx, entry: TokenEntry): void
@@ -107,6 +111,16 @@ export function tokens(
       ? entry
       : undefined
 
+  /** A token ends with the first of its ancestors to end, cleaned away or not. */
+  async function standing(tx: Tx, entry: TokenEntry, now: number): Promise<boolean> {
+    for (let uid = entry.parent; uid !== undefined;) {
+      const parent = alive(await entryOf(tx, uid), now)
+      if (!parent) return false
+      uid = parent.parent
+    }
+    return true
+  }
+
   async function uidOf(tx: Tx, id: string): Promise<string | undefined> {
     const carried = accessorOf(id)
     if (carried !== undefined) return carried
@@ -118,7 +132,7 @@ export function tokens(
     const claims = openBatchToken(keysOf(tx).batch, id) as TokenEntry | undefined
     if (!claims || !alive(claims, now)) return undefined
     // A batch token ends with its parent, which is all the revocation it knows.
-    if (claims.parent && !alive(await entryOf(tx, claims.parent), now)) return undefined
+    if (claims.parent && !(await standing(tx, claims, now))) return undefined
     return { ...claims, uid: createHash('sha256').update(id).digest('base64url') }
   }
 
@@ -133,16 +147,25 @@ export function tokens(
   return {
     async find(tx, id, now) {
       if (id.startsWith('hvb.')) return findBatch(tx, id, now)
-      const uid = await uidOf(tx, id)
+      const known = verified.get(id)
+      const uid = known ? known.uid : await uidOf(tx, id)
       const entry = uid === undefined ? undefined : await entryOf(tx, uid)
       if (!entry || !alive(entry, now)) return undefined
-      if (verified.get(id) === entry) return entry
+      if (entry.parent && !(await standing(tx, entry, now))) return undefined
+      if (known === entry) return entry
       if (!sameDigest(tokenDigest(keysOf(tx).digest, id), entry.digest)) return undefined
       if (verified.size >= VERIFIED_MAX) verified = new Map()
       verified.set(id, entry)
       return entry
     },
-    byAccessor: async (tx, accessor, now) => alive(await entryOf(tx, accessor), now),
+    async byAccessor(tx, accessor, now) {
+      const entry = alive(await entryOf(tx, accessor), now)
+      return entry && (await standing(tx, entry, now)) ? entry : undefined
+    },
+    async taken(tx, id) {
+      const digest = tokenDigest(keysOf(tx).digest, id)
+      return (await tx.get(`token-id/${digest}`)) !== undefined
+    },
     create(tx, token) {
       const { id: wanted, ...rest } = token
       if (token.type === 'batch') {
@@ -165,6 +188,8 @@ export function tokens(
       tx.put(`token/${entry.uid}`, entry, entry.expiresAt || undefined)
     },
     async revokeTree(tx, entry) {
+      // Nothing of a batch token is stored; its empty names must not reach the store.
+      if (entry.type === 'batch') return
       const doomed = [entry]
       for (let next = doomed.pop(); next; next = doomed.pop()) {
         const children = `token-child/${next.uid}/`

@@ -64,6 +64,8 @@ export type Turn = {
   afterCommit: (() => Promise<void> | void)[]
   /** Run when the answer has been audited, before it goes out (sealing). */
   atLast: (() => Promise<void> | void)[]
+  /** Run after the answer has gone out (long tidying). */
+  afterReply: (() => void)[]
 }
 
 const turns = new WeakMap<Call<never>, Turn>()
@@ -112,6 +114,7 @@ export function newTurn(request: Request, now: number): Turn {
     audited: undefined,
     afterCommit: [],
     atLast: [],
+    afterReply: [],
   }
 }
 

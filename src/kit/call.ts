@@ -1,6 +1,6 @@
 /** What a handler is given: its parsed data, its mount's private store, and who asks. */
 import { type Random } from '../lib/random.ts'
-import { type Page } from '../storage/store.ts'
+import { type Awaitable, type Page } from '../storage/store.ts'
 
 /** The operation as policies and audit name it. */
 export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list'
@@ -11,7 +11,7 @@ export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'lis
  * shared with other requests and must never be changed in place.
  */
 export interface EntryStore {
-  get<T extends object>(key: string): Promise<T | undefined>
+  get<T extends object>(key: string): Awaitable<T | undefined>
   put(key: string, value: object): void
   remove(key: string): void
   /** Names directly under `prefix` ('' or ending in '/'), bytewise sorted; `x/` has children. */
@@ -73,7 +73,7 @@ export type LeaseJob = {
 
 /** Entries of one kind under one prefix: the usual shape of an engine's storage. */
 export type Collection<T extends object> = {
-  get(store: EntryStore, name: string): Promise<T | undefined>
+  get(store: EntryStore, name: string): Awaitable<T | undefined>
   put(store: EntryStore, name: string, value: T): void
   remove(store: EntryStore, name: string): void
   names(store: EntryStore, page?: Page): Promise<string[]>

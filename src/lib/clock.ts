@@ -21,6 +21,18 @@ export const systemClock: Clock = {
 
 /** RFC 3339 in UTC with the fraction's trailing zeros dropped, as Go prints time. */
 export function rfc3339(ms: number): string {
+  // Many lines and replies are of one moment.
+  if (ms !== lastMs) {
+    lastMs = ms
+    lastText = print(ms)
+  }
+  return lastText
+}
+
+let lastMs = NaN
+let lastText = ''
+
+function print(ms: number): string {
   const iso = new Date(ms).toISOString()
   return ms % 1000 === 0 ? `${iso.slice(0, 19)}Z` : `${iso.slice(0, -1).replace(/0+$/, '')}Z`
 }

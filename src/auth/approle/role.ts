@@ -64,8 +64,8 @@ export type RoleChange = {
 }
 
 /** The stored role of a name in any case. */
-export function findRole(store: EntryStore, name: string): Promise<Role | undefined> {
-  return roles.get(store, name.toLowerCase())
+export async function findRole(store: EntryStore, name: string): Promise<Role | undefined> {
+  return await roles.get(store, name.toLowerCase())
 }
 
 /** The same for writes that need the role. */

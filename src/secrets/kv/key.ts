@@ -67,9 +67,9 @@ export function newKey(now: number, random: Random): Key {
 }
 
 /** A folder (`a/`) or the root is no key, and never holds one. */
-export function getKey(store: EntryStore, path: string): Promise<Key | undefined> {
+export async function getKey(store: EntryStore, path: string): Promise<Key | undefined> {
   const folder = path === '' || path.endsWith('/')
-  return folder ? Promise.resolve(undefined) : store.get<Key>(METADATA + path)
+  return folder ? undefined : await store.get<Key>(METADATA + path)
 }
 
 export function putKey(store: EntryStore, path: string, key: Key): void {
