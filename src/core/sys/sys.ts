@@ -1,6 +1,7 @@
 /** `sys/`: the server's own endpoints, declared like any engine's, one file per noun. */
 import { defineEngine, type Engine } from '../../kit/engine.ts'
 import { type Core } from '../core.ts'
+import { auditEndpoints, type AuditOptions } from './audit.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
@@ -12,7 +13,10 @@ import { sealEndpoints } from './seal.ts'
 import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
 
-export function sysEngine(core: Core): Engine {
+/** What the server gives its own endpoints; each of them is optional. */
+export type SysParts = AuditOptions
+
+export function sysEngine(core: Core, parts: SysParts = {}): Engine {
   return defineEngine({
     type: 'system',
     help: 'Control, policy and observation of the server itself.',
@@ -27,6 +31,7 @@ export function sysEngine(core: Core): Engine {
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
       ...leaseEndpoints(core),
+      ...auditEndpoints(core, parts),
     ],
   })
 }
