@@ -14,7 +14,7 @@ const list = defineCommand({
   exits: { 2: 'there are none, or the server refused' },
   async run(at) {
     const doing = 'Error listing audits'
-    const secret = await at.api.secret({ method: 'GET', path: 'sys/audit', doing })
+    const secret = await at.api.secret({ method: 'GET', path: 'sys/audit', doing, strict: true })
     const devices = secret?.data ?? {}
     if (at.out.tabular && Object.keys(devices).length === 0) {
       at.out.line('No audit devices are enabled.')

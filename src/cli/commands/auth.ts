@@ -32,7 +32,7 @@ const list = defineCommand({
   ],
   async run(at) {
     const doing = 'Error listing enabled authentications'
-    const secret = await at.api.secret({ method: 'GET', path: 'sys/auth', doing })
+    const secret = await at.api.secret({ method: 'GET', path: 'sys/auth', doing, strict: true })
     const mounts = secret?.data ?? {}
     if (!at.settings.detailed) {
       const keys = ['type', 'accessor', 'description', 'plugin_version']
@@ -135,7 +135,7 @@ const help = defineCommand({
     let type = word
     if (type !== 'oidc' && METHODS[type] === undefined) {
       const doing = 'Error listing authentication methods'
-      const secret = await api.secret({ method: 'GET', path: 'sys/auth', doing })
+      const secret = await api.secret({ method: 'GET', path: 'sys/auth', doing, strict: true })
       const mount = secret?.data?.[`${word}/`]
       if (!isObject(mount)) {
         throw new CliError(`No auth method enabled on the server at path "${word}"`, { exit: 2 })

@@ -177,6 +177,24 @@ test('secrets list and auth list are the tables of Vault', async () => {
   deepEqual(Object.keys(JSON.parse(json.out) as object), ['a/', 'secret/'])
 })
 
+test('a list that the server does not have is an error, and an empty one is not', async () => {
+  const lacking = { '*': { status: 404, body: { errors: ['unsupported path'] } } }
+  for (const line of [
+    'secrets list',
+    'auth list',
+    'operator key-status',
+    'namespace list',
+    'plugin list',
+  ]) {
+    const { code, out, err } = await run(lacking, line.split(' '))
+    equal(code, 2, line)
+    equal(out, '')
+    match(err, /Code: 404\. Errors:\n\n\* unsupported path/)
+  }
+  const none = await run({ '*': { status: 404, body: { errors: [] } } }, ['namespace', 'list'])
+  equal(none.err, 'No namespaces found\n')
+})
+
 test('audit list without devices exits with 2', async () => {
   const none = await run({ 'GET sys/audit': envelopeOf({}) }, ['audit', 'list'])
   equal(none.code, 2)

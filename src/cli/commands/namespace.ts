@@ -14,7 +14,12 @@ const list = defineCommand({
   exits: { 2: 'there are none, or the server refused' },
   async run(at) {
     const doing = 'Error listing namespaces'
-    const secret = await at.api.secret({ method: 'LIST', path: 'sys/namespaces', doing })
+    const secret = await at.api.secret({
+      method: 'LIST',
+      path: 'sys/namespaces',
+      doing,
+      strict: true,
+    })
     if (secret === undefined) throw new CliError('No namespaces found', { exit: 2 })
     showKeys(at, secret)
   },
@@ -68,7 +73,12 @@ const lookup = defineCommand({
   async run(at) {
     const name = trimSlashes(at.args[0]!)
     const doing = `Error looking up namespace ${name}`
-    const secret = await at.api.secret({ method: 'GET', path: `sys/namespaces/${name}`, doing })
+    const secret = await at.api.secret({
+      method: 'GET',
+      path: `sys/namespaces/${name}`,
+      doing,
+      strict: true,
+    })
     if (secret === undefined) throw new CliError(`Namespace not found: ${name}`, { exit: 2 })
     showSecret(at, secret)
   },

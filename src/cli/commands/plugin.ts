@@ -22,7 +22,12 @@ const list = defineCommand({
       throw new CliError(`the type of a plugin must be one of ${TYPES.join(', ')}`)
     }
     const doing = 'Error listing available plugins'
-    const secret = await at.api.secret({ method: 'GET', path: 'sys/plugins/catalog', doing })
+    const secret = await at.api.secret({
+      method: 'GET',
+      path: 'sys/plugins/catalog',
+      doing,
+      strict: true,
+    })
     const data = secret?.data ?? {}
     if (!at.out.tabular || at.settings.field !== undefined) return showData(at, data)
     const found = Array.isArray(data['detailed']) ? data['detailed'].filter(isObject) : []
@@ -70,7 +75,7 @@ const versionHistory = defineCommand({
   async run(at: Pick<Context, 'api' | 'out' | 'settings'>) {
     const path = 'sys/version-history'
     const doing = 'Error reading version history'
-    const secret = await at.api.secret({ method: 'LIST', path, doing })
+    const secret = await at.api.secret({ method: 'LIST', path, doing, strict: true })
     const data = secret?.data
     const keys = data?.['keys']
     if (secret === undefined || !Array.isArray(keys)) {

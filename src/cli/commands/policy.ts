@@ -16,7 +16,12 @@ const list = defineCommand({
   examples: [{ does: 'All of them', line: 'coffer policy list' }],
   async run(at) {
     const path = 'sys/policies/acl'
-    const secret = await at.api.secret({ method: 'LIST', path, doing: 'Error listing policies' })
+    const secret = await at.api.secret({
+      method: 'LIST',
+      path,
+      doing: 'Error listing policies',
+      strict: true,
+    })
     const found = secret?.data?.['keys']
     const names = Array.isArray(found) ? found.map(String) : []
     if (!at.out.tabular) return at.out.structured(names)

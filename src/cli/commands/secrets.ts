@@ -25,7 +25,7 @@ const list = defineCommand({
   ],
   async run(at) {
     const doing = 'Error listing secrets engines'
-    const secret = await at.api.secret({ method: 'GET', path: 'sys/mounts', doing })
+    const secret = await at.api.secret({ method: 'GET', path: 'sys/mounts', doing, strict: true })
     const mounts = secret?.data ?? {}
     if (!at.settings.detailed) {
       const keys = ['type', 'accessor', 'description']

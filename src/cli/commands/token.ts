@@ -93,7 +93,12 @@ const lookup = defineCommand({
     }
     const secret =
       word === undefined
-        ? await at.api.secret({ method: 'GET', path: 'auth/token/lookup-self', doing })
+        ? await at.api.secret({
+            method: 'GET',
+            path: 'auth/token/lookup-self',
+            doing,
+            strict: true,
+          })
         : await at.api.secret({
             method: 'POST',
             doing,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isObject, type JsonObject, parseJson } from '../../lib/json.ts'
 import { CliError, PrintedInstead } from '../cli-error.ts'
 import { type Settings } from '../settings.ts'
-import { ApiFailure, type Asked, refused, unreachable } from './failure-text.ts'
+import { ApiFailure, type Asked, refused, saysWhy, unreachable } from './failure-text.ts'
 import { asCurl, asPolicy } from './instead.ts'
 import { type Received, send, type Wire } from './send.ts'
 
@@ -24,6 +24,8 @@ export type Ask = {
   readonly aside?: true
   /** Instead of the token of the settings; an empty one sends none. */
   readonly token?: string
+  /** The path must exist: a 404 that says why is a failure, not an absence. */
+  readonly strict?: true
   /** Statuses that are answers here and not failures. */
   readonly accept?: readonly number[]
 }
@@ -127,7 +129,9 @@ async function exchange(program: string, settings: Settings, ask: Ask): Promise<
     throw unreachable(asked, settings.address, error)
   }
   const { status, text } = received
-  if ((status >= 200 && status < 300) || ask.accept?.includes(status) === true) return received
+  const lacking = ask.strict === true && status === 404 && saysWhy(text)
+  const accepted = ask.accept?.includes(status) === true && !lacking
+  if ((status >= 200 && status < 300) || accepted) return received
   throw refused(asked, status, text)
 }
 

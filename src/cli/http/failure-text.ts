@@ -57,6 +57,11 @@ function errorsIn(body: string): string[] | undefined {
   }
 }
 
+/** Whether a body tells a reason; `{"errors":[]}` only says that nothing is there. */
+export function saysWhy(body: string): boolean {
+  return (errorsIn(body) ?? []).length > 0
+}
+
 function hintFor(program: string, status: number, errors: readonly string[]): string | undefined {
   const said = errors.join('\n')
   if (status === 503 && /sealed/i.test(said)) return `unseal it first: ${program} operator unseal`

@@ -9,7 +9,7 @@ async function showKeyStatus(
   at: Pick<Context, 'api' | 'out' | 'settings'>,
   doing: string,
 ): Promise<void> {
-  const secret = await at.api.secret({ method: 'GET', path: 'sys/key-status', doing })
+  const secret = await at.api.secret({ method: 'GET', path: 'sys/key-status', doing, strict: true })
   const status = secret?.data ?? {}
   if (!at.out.tabular || at.settings.field !== undefined) return showData(at, status)
   at.out.line(
@@ -68,7 +68,12 @@ export const members = defineCommand({
   examples: [{ does: 'All of them', line: 'coffer operator members' }],
   async run(at) {
     const doing = 'Error getting HA status'
-    const secret = await at.api.secret({ method: 'GET', path: 'sys/ha-status', doing })
+    const secret = await at.api.secret({
+      method: 'GET',
+      path: 'sys/ha-status',
+      doing,
+      strict: true,
+    })
     const data = secret?.data ?? secret?.raw ?? {}
     if (!at.out.tabular) return at.out.structured(data)
     const nodes = Array.isArray(data['nodes']) ? data['nodes'].filter(isObject) : []
