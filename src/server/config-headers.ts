@@ -9,7 +9,8 @@ export type ResponseHeaders = Record<string, Record<string, string[]>>
 const STATUS = /^(?:default|[1-5]xx|[1-5]\d\d)$/
 
 /** Framing and what the API itself sets: a fixed value there breaks answers, or lies in them. */
-const OWN = /^(?:x-vault-.*|content-length|content-type|transfer-encoding|connection|cache-control)$/i
+const OWN =
+  /^(?:x-vault-.*|content-length|content-type|transfer-encoding|connection|cache-control)$/i
 
 export const responseHeaders: Kind<ResponseHeaders> = {
   name: 'map',

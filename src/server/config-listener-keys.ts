@@ -22,7 +22,7 @@ const REQUEST_BYTES_MAX = 536_870_912
 const JSON_DEPTH_MAX = 500
 
 const FROM_PROXY = 'this server would go on to believe the address the connection comes from'
-const FOR_CERTIFICATE = 'set tls_cert_file and tls_key_file'
+const FOR_CERTIFICATE = 'tls_cert_file and tls_key_file'
 const ONE_BUDGET = 'bodies are held to one budget of nesting and number of values'
 const NO_SUCH_ENDPOINT = 'there is no such endpoint'
 

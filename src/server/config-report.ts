@@ -10,8 +10,8 @@ export type Report = {
   problem(place: Place, wrong: string, expected: string): void
   warning(place: Place, text: string): void
   readonly warnings: string[]
-  /** Throws the ConfigError that lists every problem, or returns when there is none. */
-  throwIfProblems(): void
+  /** Throws the ConfigError that lists every problem, in the order of these files, if there is one. */
+  throwIfProblems(files?: readonly string[]): void
 }
 
 /** The configuration cannot be used; one line per problem, `<file>:<line>: <wrong>; expected <what>`. */
@@ -37,11 +37,11 @@ export function createReport(): Report {
     warning(place, text) {
       warnings.push(`${at(place)}: ${text}`)
     },
-    throwIfProblems() {
+    throwIfProblems(files = []) {
       if (problems.length === 0) return
       // Blocks are read after plain keys; who mends the files goes through them from the top.
-      const files = [...new Set(problems.map(({ place }) => place.file))]
-      const rank = ({ file }: Place) => files.indexOf(file)
+      const order = [...new Set([...files, ...problems.map(({ place }) => place.file)])]
+      const rank = ({ file }: Place) => order.indexOf(file)
       problems.sort(
         (a, b) => rank(a.place) - rank(b.place) || (a.place.line ?? 0) - (b.place.line ?? 0),
       )

@@ -94,11 +94,11 @@ export function inside({ item, file }: Placed): Placed[] | undefined {
 
 export type Found<T extends Table> = {
   readonly values: Values<T>
-  /** Whether the key stands in a file, even with a value that was refused. */
-  given(key: keyof T & string): boolean
+  /** Whether the key has a value in a file, be it one that was refused. */
+  readonly given: (key: keyof T & string) => boolean
   /** Where the key stands, or else where its block does. */
-  place(key: keyof T & string): Place
-  blocks(key: keyof T & string): Placed[]
+  readonly place: (key: keyof T & string) => Place
+  readonly blocks: (key: keyof T & string) => Placed[]
 }
 
 export type Scope = {
@@ -148,7 +148,7 @@ export function readTable<T extends Table>(
   const place = (name: string) => (seen.has(name) ? placeOf(seen.get(name)!) : scope.place)
   return {
     values: values as Values<T>,
-    given: (name) => seen.has(name),
+    given: (name) => seen.has(name) && !isBlank(seen.get(name)!.item.value),
     place,
     blocks: (name) => blocks.get(name) ?? [],
   }
@@ -216,6 +216,7 @@ function tellUnsupported(key: IgnoredKey | RefusedKey, placed: Placed, scope: Sc
 
 /** Null for what is no truth value, so that it equals no `harmless`, not even an absent one. */
 function asBool(value: HclValue): boolean | null {
+  if (typeof value === 'object') return null
   const word = String(value).toLowerCase()
   if (word === 'true' || word === '1') return true
   return word === 'false' || word === '0' ? false : null
