@@ -26,34 +26,33 @@ export function lifetime(
   at: { issuedAt: number; now: number; increment?: number },
 ): { seconds: number; warnings: string[] } {
   const warnings: string[] = []
-  const { periodSeconds, explicitMaxTtlSeconds, mountMaxSeconds } = limits
+  const { periodSeconds, explicitMaxTtlSeconds: explicitMax } = limits
   const ageSeconds = (at.now - at.issuedAt) / 1000
-  let seconds: number
+  const maxes = [limits.mountMaxSeconds, limits.maxTtlSeconds, explicitMax]
+  const max = Math.min(...maxes.filter((seconds) => seconds > 0))
+  let seconds = at.increment || limits.ttlSeconds || limits.mountDefaultSeconds
+  // A periodic token may be renewed for ever, unless it was given an end explicitly.
+  let end = max
   if (periodSeconds > 0) {
-    seconds = Math.min(periodSeconds, mountMaxSeconds)
+    seconds = Math.min(periodSeconds, max)
+    end = explicitMax || Infinity
     if (seconds < periodSeconds) {
       warnings.push(
         `period of "${formatShortDuration(periodSeconds)}" exceeded the effective max_ttl of ` +
-          `"${formatShortDuration(mountMaxSeconds)}"; period value is capped accordingly`,
-      )
-    }
-  } else {
-    const maxes = [mountMaxSeconds, limits.maxTtlSeconds].filter((max) => max > 0)
-    const max = Math.min(...maxes)
-    const wanted = at.increment || limits.ttlSeconds || limits.mountDefaultSeconds
-    const left = Math.floor(max - ageSeconds)
-    seconds = Math.min(wanted, left)
-    if (wanted > max) {
-      warnings.push(
-        `TTL of "${formatShortDuration(wanted)}" exceeded the effective max_ttl of ` +
-          `"${formatShortDuration(max)}"; TTL value is capped accordingly`,
+          `"${formatShortDuration(max)}"; period value is capped accordingly`,
       )
     }
   }
-  if (explicitMaxTtlSeconds > 0) {
-    seconds = Math.min(seconds, Math.floor(explicitMaxTtlSeconds - ageSeconds))
+  const left = Math.floor(end - ageSeconds)
+  if (left <= 0) return { seconds: 0, warnings }
+  if (seconds > left) {
+    warnings.push(
+      `TTL of "${formatShortDuration(seconds)}" exceeded the effective max_ttl of ` +
+        `"${formatShortDuration(left)}"; TTL value is capped accordingly`,
+    )
+    seconds = left
   }
-  return { seconds: Math.max(seconds, 0), warnings }
+  return { seconds, warnings }
 }
 
 /** The `auth` block of a reply. */
@@ -95,7 +94,7 @@ export function issueLogin(
   const limits: Limits = {
     ttlSeconds: token.ttlSeconds,
     maxTtlSeconds: token.maxTtlSeconds,
-    explicitMaxTtlSeconds: batch ? 0 : token.explicitMaxTtlSeconds,
+    explicitMaxTtlSeconds: token.explicitMaxTtlSeconds,
     periodSeconds: batch ? 0 : token.periodSeconds,
     mountDefaultSeconds: mount.view.defaultTtlSeconds,
     mountMaxSeconds: mount.view.maxTtlSeconds,
@@ -113,7 +112,7 @@ export function issueLogin(
     createdAt: now,
     ttlSeconds: seconds,
     expiresAt: now + seconds * 1000,
-    explicitMaxTtlSeconds: limits.explicitMaxTtlSeconds,
+    explicitMaxTtlSeconds: batch ? 0 : limits.explicitMaxTtlSeconds,
     periodSeconds: limits.periodSeconds,
     maxTtlSeconds: token.maxTtlSeconds,
     renewable: !batch && (grant.renewable ?? true),

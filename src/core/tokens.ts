@@ -148,8 +148,12 @@ export function tokens(
     async find(tx, id, now) {
       if (id.startsWith('hvb.')) return findBatch(tx, id, now)
       const known = verified.get(id)
-      const uid = known ? known.uid : await uidOf(tx, id)
-      const entry = uid === undefined ? undefined : await entryOf(tx, uid)
+      let entry = known && (await entryOf(tx, known.uid))
+      if (!entry) {
+        // Not seen yet, or a custom id that has come to stand for another token since.
+        const uid = await uidOf(tx, id)
+        entry = uid === undefined ? undefined : await entryOf(tx, uid)
+      }
       if (!entry || !alive(entry, now)) return undefined
       if (entry.parent && !(await standing(tx, entry, now))) return undefined
       if (known === entry) return entry

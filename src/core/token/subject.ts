@@ -1,0 +1,54 @@
+/** Which token a request is about: its own, one named by its id, or one named by its accessor. */
+import { type Call } from '../../kit/call.ts'
+import { Failure } from '../../kit/failure.ts'
+import { t } from '../../schema/field.ts'
+import { type Core } from '../core.ts'
+import { ACCESSOR_CHARS } from '../token-format.ts'
+import { type TokenEntry } from '../tokens.ts'
+import { turnOf, txOf } from '../turn.ts'
+
+export const tokenField = t.string({ help: 'The token.', sensitive: true })
+export const unusedTokenField = t.string({
+  help: 'Not used: the token is the one that asks.',
+  sensitive: true,
+})
+export const accessorField = t.string({ help: 'The accessor of the token.' })
+
+/** The token that asks. What it has left of a limited number of uses is counted already. */
+export function ownToken(call: Call<unknown>): { id: string; entry: TokenEntry } {
+  const { request, token } = turnOf(call as never)
+  if (!token || request.token === undefined) throw new TypeError('the endpoint must not be public')
+  return { id: request.token, entry: token }
+}
+
+/** The valid token of this id. The one that asks is found even in its last use. */
+export async function tokenById(
+  core: Core,
+  call: Call<unknown>,
+  id: string,
+): Promise<TokenEntry | undefined> {
+  const own = ownToken(call)
+  if (own.id === id) return own.entry
+  return core.tokens.find(txOf(call as never), id, call.now)
+}
+
+/** The valid token of this accessor; what is no accessor in form never becomes a storage path. */
+export async function tokenByAccessor(
+  core: Core,
+  call: Call<unknown>,
+  accessor: string | undefined,
+): Promise<TokenEntry | undefined> {
+  if (!accessor) throw new Failure('bad_request', 'missing accessor', { wrapped: true })
+  if (accessor.length !== ACCESSOR_CHARS || !/^[0-9A-Za-z]+$/.test(accessor)) return undefined
+  return core.tokens.byAccessor(txOf(call as never), accessor, call.now)
+}
+
+export const invalidAccessor = () =>
+  new Failure('permission_denied', 'invalid accessor', { wrapped: true })
+
+/** Whether the caller has sudo on this path: asked where some of what an endpoint does needs it. */
+export function hasSudo(call: Call<unknown>): boolean {
+  const { acl, path, operation, request } = turnOf(call as never)
+  const { data, wrapTtlSeconds } = request
+  return acl?.check({ path, operation, data, wrapTtlSeconds }).sudo ?? false
+}
