@@ -3,6 +3,7 @@ import { type Call } from '../../kit/call.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type Core } from '../core.ts'
+import { type MountEntry } from '../mounts.ts'
 import { txOf } from '../turn.ts'
 import { disableMount } from './mounts-disable.ts'
 import { enableFields, enableMount } from './mounts-enable.ts'
@@ -55,8 +56,18 @@ export async function listMounts(
   kind: MountClass,
 ): Promise<Record<string, unknown>> {
   const { mounts } = await core.mounts.table(txOf(call))
+  return byListedPath(mounts, kind, mountInfo)
+}
+
+/** One object for all mounts of a class, sorted. */
+export function byListedPath(
+  mounts: readonly MountEntry[],
+  kind: MountClass,
+  info: (entry: MountEntry) => Record<string, unknown>,
+): Record<string, unknown> {
   const own = mounts.filter((entry) => entry.class === kind)
-  return Object.fromEntries(own.map((entry) => [listedPath(entry), mountInfo(entry)]))
+  const sorted = own.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return Object.fromEntries(sorted.map((entry) => [listedPath(entry), info(entry)]))
 }
 
 export async function readMount(

@@ -12,7 +12,7 @@ import { type MountEntry } from '../mounts.ts'
 import { fromAllowedAddress } from '../steps.ts'
 import { turnOf, txOf } from '../turn.ts'
 import { mountInfo, publicInfo } from './mount-info.ts'
-import { listedPath } from './mounts-path.ts'
+import { byListedPath } from './mounts.ts'
 
 export function uiMountsEndpoints(core: Core): Endpoint[] {
   return [
@@ -25,13 +25,11 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
         const acl = await aclOfAsker(plain, core)
         const { mounts } = await core.mounts.table(txOf(plain))
         const seen = mounts.filter((entry) => isPublic(entry) || acl?.anyBelow(entry.path))
-        const listed = (kind: MountEntry['class']) =>
-          Object.fromEntries(
-            seen
-              .filter((entry) => entry.class === kind)
-              .map((entry) => [listedPath(entry), acl ? mountInfo(entry) : publicInfo(entry)]),
-          )
-        return { secret: listed('secret'), auth: listed('auth') }
+        const info = acl ? mountInfo : publicInfo
+        return {
+          secret: byListedPath(seen, 'secret', info),
+          auth: byListedPath(seen, 'auth', info),
+        }
       },
     }),
     endpoint('internal/ui/mounts/:path*', {
