@@ -111,9 +111,8 @@ export function changedRole(stored: Role | undefined, call: RoleCall): Role {
 const namesOr = (given: string[] | undefined, stored: string[]) =>
   given ? policyNames(given) : stored
 
-function tokenType({ data, given, body }: RoleCall): Role['token_type'] | undefined {
+function tokenType({ data, given }: RoleCall): Role['token_type'] | undefined {
   if (!given.has('token_type')) return undefined
-  if (body['token_type'] === null) refuse("Invalid 'token_type' value: null")
   const known = ROLE_TOKEN_TYPES.find((type) => type === data.token_type)
   return known ?? refuse(`invalid 'token_type' value ${JSON.stringify(data.token_type)}`)
 }
