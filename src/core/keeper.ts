@@ -174,11 +174,14 @@ export function keeper(options: KeeperOptions): Keeper {
     async rotate() {
       if (!space || !rootKey) throw new Failure('sealed')
       const ring = await store.get(KEYRING_KEY)
-      const next = space.keyring.rotated(random, clock.now())
+      if (!ring) throw new TamperedError('the store holds no key ring')
+      // From the ring as it lies there: one this process has not seen yet has a key more, and what
+      // that key has sealed would be lost with it.
+      const next = openKeyring(rootKey, ring.value).rotated(random, clock.now())
       // On condition that nobody else has rotated meanwhile; the new ring reaches every node with
       // the next change it looks at.
       await store.write([{ key: KEYRING_KEY, value: next.store(rootKey) }], {
-        keys: [{ key: KEYRING_KEY, revision: ring?.revision ?? 0 }],
+        keys: [{ key: KEYRING_KEY, revision: ring.revision }],
         ranges: [],
       })
     },

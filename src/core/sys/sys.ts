@@ -4,17 +4,22 @@ import { type Core } from '../core.ts'
 import { auditEndpoints, type AuditOptions } from './audit.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
+import { configEndpoints, type LoggerOptions } from './config.ts'
+import { counterEndpoints } from './host-counters.ts'
+import { hostEndpoints, type HostOptions } from './host.ts'
+import { keyEndpoints } from './keys.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { policiesEndpoints } from './policies.ts'
 import { remountEndpoints } from './remount.ts'
 import { leaseEndpoints } from './leases.ts'
 import { sealEndpoints } from './seal.ts'
+import { toolsEndpoints } from './tools.ts'
 import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
 
 /** What the server gives its own endpoints; each of them is optional. */
-export type SysParts = AuditOptions
+export type SysParts = AuditOptions & HostOptions & LoggerOptions
 
 export function sysEngine(core: Core, parts: SysParts = {}): Engine {
   return defineEngine({
@@ -32,6 +37,11 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...wrappingEndpoints(core),
       ...leaseEndpoints(core),
       ...auditEndpoints(core, parts),
+      ...hostEndpoints(core, parts),
+      ...counterEndpoints(core),
+      ...keyEndpoints(core),
+      ...configEndpoints(core, parts),
+      ...toolsEndpoints(),
     ],
   })
 }
