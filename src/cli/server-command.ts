@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { COFFER_VERSION, reportedVaultVersion } from '../lib/version.ts'
 import { DevDataError, devDatabase, openDev } from '../server/dev.ts'
-import { lineLog, type Log } from '../server/log.ts'
+import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
 import { type ListenOptions } from '../server/listen.ts'
 import { openCore, type RunningServer, serve, type ServerOptions } from '../server/server.ts'
 import { CliError } from './cli-error.ts'
@@ -94,6 +94,7 @@ type Dev = {
 }
 
 async function runDev(dev: Dev): Promise<number> {
+  endOnUncaught(dev.log)
   const { host, port } = parseAddress(dev.address)
   const at: ListenOptions = { host, port }
   const cert = dev.tls ? await makeCertificate(dev.certDir, host) : undefined

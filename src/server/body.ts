@@ -4,7 +4,13 @@
  */
 import { type IncomingMessage } from 'node:http'
 import { Failure, refuse } from '../kit/failure.ts'
-import { checkJsonBudget, isObject, JsonBudgetError, parseJson } from '../lib/json.ts'
+import {
+  checkJsonBudget,
+  isObject,
+  type JsonBudget,
+  JsonBudgetError,
+  parseJson,
+} from '../lib/json.ts'
 
 const SMALL_BYTES = 1024 * 1024
 
@@ -56,7 +62,11 @@ const [OPEN_BRACE, OPEN_BRACKET] = [0x7b, 0x5b]
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The body's object. Empty and `null` bodies have no data. */
-export function parseBody(body: Buffer, contentType: string): Record<string, unknown> {
+export function parseBody(
+  body: Buffer,
+  contentType: string,
+  budget: JsonBudget,
+): Record<string, unknown> {
   const first = body.find((byte) => byte > 0x20)
   if (first === undefined) return {}
   // `curl -d '{…}'` sends JSON under the form's content type.
@@ -65,7 +75,7 @@ export function parseBody(body: Buffer, contentType: string): Record<string, unk
   }
   let value: unknown
   try {
-    checkJsonBudget(body)
+    checkJsonBudget(body, budget)
     value = parseJson(utf8.decode(body))
   } catch (error) {
     return refuse(`failed to parse JSON input: ${jsonTrouble(error)}`)

@@ -7,28 +7,18 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
 import { type Core } from '../core/core.ts'
+import { JSON_BUDGET } from '../lib/json.ts'
+import { responseHeaders } from './response-headers.ts'
+import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
+import { forwardedAddress } from './forwarded.ts'
 import { allowListMethod } from './list-method.ts'
 import { answer, type WireOptions } from './wire.ts'
 
-export type TlsFiles = {
-  certFile: string
-  keyFile: string
-  clientCaFile?: string
-  minVersion?: 'tls12' | 'tls13'
-  requireAndVerifyClientCert?: boolean
-  disableClientCerts?: boolean
-}
-
-export type ListenOptions = {
-  host: string
-  port: number
-  tls?: TlsFiles | undefined
-  maxRequestBytes?: number
-  requireRequestHeader?: boolean
-  headerTimeoutMs?: number
-  bodyTimeoutMs?: number
-  idleTimeoutMs?: number
-}
+/** A listener of the configuration; whatever is absent has the default of that language. */
+export type ListenOptions = Pick<ListenerConfig, 'host' | 'port'> &
+  Partial<Omit<ListenerConfig, 'tls'>> & {
+    tls?: (Pick<TlsConfig, 'certFile' | 'keyFile'> & Partial<TlsConfig>) | undefined
+  }
 
 export type Listener = {
   readonly address: AddressInfo
@@ -53,9 +43,11 @@ export async function listen(core: Core, options: ListenOptions): Promise<Listen
   let closing = false
   const wire: WireOptions = {
     handle: (request) => core.handle(request),
-    maxRequestBytes: options.maxRequestBytes ?? MAX_REQUEST_BYTES,
+    maxRequestBytes: options.maxRequestSizeBytes ?? MAX_REQUEST_BYTES,
+    jsonBudget: { ...JSON_BUDGET, depthMax: options.maxRequestJsonDepth ?? JSON_BUDGET.depthMax },
     requireRequestHeader: options.requireRequestHeader ?? false,
-    secure: tls !== undefined,
+    headers: responseHeaders(options.customResponseHeaders, tls !== undefined),
+    addressOf: (request) => forwardedAddress(request, options),
     admit(path) {
       if (inFlight >= IN_FLIGHT_MAX && !RESERVED.has(path)) return false
       inFlight++
@@ -93,12 +85,14 @@ export async function listen(core: Core, options: ListenOptions): Promise<Listen
   }
 }
 
-function tlsContext(tls: TlsFiles) {
+function tlsContext(tls: NonNullable<ListenOptions['tls']>) {
   const versions = { tls12: 'TLSv1.2', tls13: 'TLSv1.3' } as const
   return {
     cert: readFileSync(tls.certFile),
     key: readFileSync(tls.keyFile),
     minVersion: versions[tls.minVersion ?? 'tls12'],
+    ...(tls.maxVersion && { maxVersion: versions[tls.maxVersion] }),
+    ...(tls.cipherSuites && { ciphers: tls.cipherSuites.join(':') }),
     ...(tls.clientCaFile && { ca: readFileSync(tls.clientCaFile) }),
     // Asked for, not required: the cert auth method judges it, at login.
     requestCert: !tls.disableClientCerts,
@@ -108,9 +102,9 @@ function tlsContext(tls: TlsFiles) {
 
 /** Node's defaults are for web pages: no connection limit, 5 minutes for a request. */
 function limit(server: Server | SecureServer, options: ListenOptions): void {
-  server.headersTimeout = options.headerTimeoutMs ?? 10_000
-  server.requestTimeout = options.bodyTimeoutMs ?? 30_000
-  server.keepAliveTimeout = options.idleTimeoutMs ?? 60_000
+  server.headersTimeout = (options.httpReadHeaderTimeoutSeconds ?? 10) * 1000
+  server.requestTimeout = (options.httpReadTimeoutSeconds ?? 30) * 1000
+  server.keepAliveTimeout = (options.httpIdleTimeoutSeconds ?? 60) * 1000
   server.timeout = 120_000
   server.maxHeadersCount = HEADERS_MAX
   server.maxConnections = CONNECTIONS_MAX

@@ -1,12 +1,16 @@
 /** The server's own log: one line an event, names and kinds, never a value. */
+import { writeSync } from 'node:fs'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, text: string) => void
 
+/** `fd`: a log file; standard error without it. */
+export type LogOptions = { level: LogLevel; format: 'standard' | 'json'; fd?: number }
+
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
 /** Writes lines of at least `level` to stderr, plain or as JSON. */
-export function lineLog(options: { level: LogLevel; format: 'standard' | 'json' }): Log {
+export function lineLog(options: LogOptions): Log {
   const least = LEVELS.indexOf(options.level)
   return (level, text) => {
     if (LEVELS.indexOf(level) < least) return
@@ -15,6 +19,22 @@ export function lineLog(options: { level: LogLevel; format: 'standard' | 'json' 
       options.format === 'json'
         ? JSON.stringify({ '@timestamp': time, '@level': level, '@message': text })
         : `${time} [${level.toUpperCase()}] ${text.replaceAll('\n', ' ')}`
-    process.stderr.write(`${line}\n`)
+    if (options.fd === undefined) process.stderr.write(`${line}\n`)
+    else writeSync(options.fd, `${line}\n`)
   }
+}
+
+/**
+ * The last resort: an error nobody caught ends the process, because what it left behind is unknown.
+ * Its kind and place are logged; its message could hold a value.
+ */
+export function endOnUncaught(log: Log): void {
+  const end = (error: unknown) => {
+    const { name, stack = '' } = error instanceof Error ? error : new Error('non-error')
+    const places = stack.split('\n').filter((line) => /^\s+at /.test(line))
+    log('error', `uncaught ${name}: ${places.slice(0, 4).join(' ').replaceAll(/\s+/g, ' ')}`)
+    process.exit(70)
+  }
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
 }

@@ -11,10 +11,12 @@ import { type Log } from './log.ts'
 type Up =
   | { coffer: 'announce'; id: number; message: Announcement }
   | { coffer: 'heard'; id: number }
+  | { coffer: 'hello' }
   | { coffer: 'ready'; port: number }
 type Down =
   | { coffer: 'hear'; id: number; message: Announcement }
   | { coffer: 'told'; id: number }
+  | { coffer: 'welcome'; opened: Announcement | undefined }
   | { coffer: 'stop' }
   | { coffer: 'reload' }
 
@@ -37,6 +39,8 @@ export function raiseWorkers(count: number, log: Log): Family {
   let becomeReady: (port: number) => void = () => {}
   const ready = new Promise<number>((done) => (becomeReady = done))
   const serving = new Set<number>()
+  /** Workers that have said hello: they hear what is announced from then on. */
+  const hearing = new Set<number>()
   const workers = () => Object.values(cluster.workers ?? {}).filter((w) => w !== undefined)
 
   function settle(id: number, worker: Worker): void {
@@ -51,7 +55,9 @@ export function raiseWorkers(count: number, log: Log): Family {
   function carry(from: Worker, theirs: number, message: Announcement): void {
     if (message.kind === 'open') opened = message
     if (message.kind === 'sealed') opened = undefined
-    const others = workers().filter((worker) => worker !== from && worker.isConnected())
+    const others = workers().filter(
+      (worker) => worker !== from && hearing.has(worker.id) && worker.isConnected(),
+    )
     const id = nextId++
     waiting.set(id, { left: new Set(others.map((worker) => worker.id)), from, theirs })
     for (const other of others) tell(other, { coffer: 'hear', id, message })
@@ -63,15 +69,17 @@ export function raiseWorkers(count: number, log: Log): Family {
     worker.on('message', (up: Up) => {
       if (up.coffer === 'announce') carry(worker, up.id, up.message)
       else if (up.coffer === 'heard') settle(up.id, worker)
-      else if (up.coffer === 'ready') {
+      else if (up.coffer === 'hello') {
+        hearing.add(worker.id)
+        tell(worker, { coffer: 'welcome', opened })
+      } else if (up.coffer === 'ready') {
         serving.add(worker.id)
         if (serving.size >= count) becomeReady(up.port)
       }
     })
-    worker.on('online', () => {
-      if (opened) tell(worker, { coffer: 'hear', id: -1, message: opened })
-    })
     worker.on('exit', (code, signal) => {
+      serving.delete(worker.id)
+      hearing.delete(worker.id)
       for (const id of waiting.keys()) settle(id, worker)
       if (stopping) return
       log(
@@ -99,8 +107,9 @@ const tell = (worker: Worker, down: Down) => worker.send(down)
 
 export type Sibling = {
   announce(message: Announcement): Promise<void>
-  /** From now on, what the others announce reaches this keeper. */
-  listen(keeper: Keeper, acts: { stop(): void; reload(): void }): void
+  /** From now on, what the others announce reaches this keeper; and it is open if they are. */
+  join(keeper: Keeper): Promise<void>
+  obey(acts: { stop(): void; reload(): void }): void
   ready(port: number): void
 }
 
@@ -120,14 +129,25 @@ export function siblingOf(): Sibling | undefined {
         up({ coffer: 'announce', id, message })
       })
     },
-    listen(keeper, acts) {
+    join(keeper) {
+      return new Promise((joined, failed) => {
+        process.on('message', (down: Down) => {
+          if (down.coffer === 'told') {
+            told.get(down.id)?.()
+            told.delete(down.id)
+          } else if (down.coffer === 'hear') {
+            void keeper.hear(down.message).finally(() => up({ coffer: 'heard', id: down.id }))
+          } else if (down.coffer === 'welcome') {
+            if (down.opened) keeper.hear(down.opened).then(joined, failed)
+            else joined()
+          }
+        })
+        up({ coffer: 'hello' })
+      })
+    },
+    obey(acts) {
       process.on('message', (down: Down) => {
-        if (down.coffer === 'told') {
-          told.get(down.id)?.()
-          told.delete(down.id)
-        } else if (down.coffer === 'hear') {
-          void keeper.hear(down.message).finally(() => up({ coffer: 'heard', id: down.id }))
-        } else if (down.coffer === 'stop') acts.stop()
+        if (down.coffer === 'stop') acts.stop()
         else if (down.coffer === 'reload') acts.reload()
       })
     },

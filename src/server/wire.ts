@@ -8,6 +8,8 @@ import { canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
 import { type Request, type Response } from '../core/turn.ts'
 import { type Verb } from '../kit/engine.ts'
+import { type JsonBudget } from '../lib/json.ts'
+import { type HeadersOf } from './response-headers.ts'
 import { Failure, refuse } from '../kit/failure.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
 import { uuid } from '../lib/random.ts'
@@ -19,8 +21,11 @@ export type WireOptions = {
   handle(request: Request): Promise<Response>
   /** The listener's own; bodies of routes that need little are held to less. */
   maxRequestBytes: number
+  jsonBudget: JsonBudget
   requireRequestHeader: boolean
-  secure: boolean
+  /** On every answer. */
+  headers: HeadersOf
+  addressOf(request: IncomingMessage): string
   /** Asked before anything is read: false = too much is going on. */
   admit(path: string): boolean
   done(): void
@@ -140,12 +145,12 @@ async function respond(
       id,
       verb: asked.verb,
       path,
-      data: body ? parseBody(body, headers.contentType) : asked.data,
+      data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
       ...(headers.wrapFormat && { wrapFormat: headers.wrapFormat }),
       ...(asked.help && { help: true }),
-      remoteAddress: plainAddress(request.socket.remoteAddress),
+      remoteAddress: options.addressOf(request),
       remotePort: request.socket.remotePort ?? 0,
       headers: {},
       receivedAt: 0,
@@ -228,26 +233,13 @@ function wrapTtl(header: string | undefined): number {
   }
 }
 
-/** `::ffff:127.0.0.1` is 127.0.0.1 to policies, audit and people. */
-function plainAddress(address: string | undefined): string {
-  return address?.startsWith('::ffff:') ? address.slice('::ffff:'.length) : (address ?? '')
-}
-
-function send(
-  response: ServerResponse,
-  made: Response,
-  head: boolean,
-  { secure }: WireOptions,
-): void {
+function send(response: ServerResponse, made: Response, head: boolean, options: WireOptions): void {
   const { status, contentType } = made
   // One flat buffer: a string made of many pieces is slow to write.
   const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
-  const headers = ['Cache-Control', 'no-store']
-  if (status !== 204) headers.push('Content-Type', contentType, 'Content-Length', String(body.length))
-  if (secure) headers.push('Strict-Transport-Security', 'max-age=31536000; includeSubDomains')
-  for (const [name, value] of Object.entries(made.headers ?? {})) headers.push(name, value)
-  for (const [name, value] of Object.entries(response.getHeaders()))
-    headers.push(name, String(value))
+  const headers = [...options.headers(status)]
+  if (status !== 204) headers.push('Content-Type', contentType, 'Content-Length', `${body.length}`)
+  for (const name in made.headers) headers.push(name, made.headers[name]!)
   response.writeHead(status, headers)
   if (head || status === 204) response.end()
   else response.end(body)

@@ -3,8 +3,23 @@ import { DatabaseSync } from 'node:sqlite'
 
 /** Another process may hold the write lock for one group commit, not longer. */
 const BUSY_MS = 10_000
+const RETRY_MS = 20
+const SQLITE_BUSY = 5
 
+/** Several processes of one server open the file at the same moment. */
 export function openDatabase(path: string): DatabaseSync {
+  for (const end = Date.now() + BUSY_MS; ;) {
+    try {
+      return openOnce(path)
+    } catch (error) {
+      // Switching to WAL takes a lock that SQLite does not wait for.
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() > end) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
+
+function openOnce(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_MS })
   try {
     db.exec('PRAGMA journal_mode = WAL')

@@ -1,0 +1,138 @@
+/** `server -config`: one process, or several behind one port, from a configuration file. */
+import cluster from 'node:cluster'
+import { openSync, rmSync, writeFileSync } from 'node:fs'
+import { reportedVaultVersion } from '../lib/version.ts'
+import { ConfigError, loadConfig, type ServerConfig } from '../server/config.ts'
+import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
+import { openCore, serve, type ServerOptions } from '../server/server.ts'
+import { raiseWorkers, siblingOf } from '../server/siblings.ts'
+import { CliError } from './cli-error.ts'
+import { type Io } from './io.ts'
+import { listening, untilStopped, versionText } from './server-command.ts'
+import { configurationText } from './server-start.ts'
+
+export type Configured = {
+  paths: readonly string[]
+  program: string
+  io: Io
+  given: { 'log-level'?: string | undefined; 'log-format'?: string | undefined }
+}
+
+export async function runConfigured({ paths, program, io, given }: Configured): Promise<number> {
+  const config = load(paths)
+  if (given['log-level']) config.logLevel = given['log-level'] as ServerConfig['logLevel']
+  if (given['log-format']) config.logFormat = given['log-format'] as ServerConfig['logFormat']
+  const log = lineLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    ...(config.logFile && { fd: openSync(config.logFile, 'a', 0o600) }),
+  })
+  endOnUncaught(log)
+  if (config.workers > 1 && !cluster.isWorker) return runFamily(config, log, { program, io })
+  for (const warning of config.warnings) log('warn', warning)
+  const sibling = siblingOf()
+  const options = serverOptions(config, log)
+  if (sibling) options.announce = (message) => sibling.announce(message)
+  const address = config.listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
+  const core = openCore(options)
+  await sibling?.join(core.keeper)
+  await core.keeper.openItself()
+  const running = await listening(() => serve(core, options), address)
+  let stop = () => {}
+  if (sibling) {
+    sibling.obey({ stop: () => stop(), reload: () => running.reload() })
+    sibling.ready(running.listeners[0]!.address.port)
+    await new Promise<void>((done) => {
+      stop = done
+      // The parent decides when to end: a Ctrl-C on the terminal reaches the whole group.
+      process.on('SIGINT', () => {})
+      process.on('SIGTERM', done)
+    })
+    await running.close()
+    // The channel to the parent would keep this process alive.
+    process.exit(0)
+  }
+  writePid(config, log)
+  printConfiguration(config, { program, io, listeners: running.listeners })
+  await untilStopped(running)
+  removePid(config)
+  return 0
+}
+
+function load(paths: readonly string[]): ServerConfig {
+  try {
+    return loadConfig(paths)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError(error.message)
+    throw error
+  }
+}
+
+function serverOptions(config: ServerConfig, log: Log): ServerOptions {
+  return {
+    storage: config.storage,
+    listeners: config.listeners,
+    log,
+    ttl: { defaultSeconds: config.defaultLeaseTtlSeconds, maxSeconds: config.maxLeaseTtlSeconds },
+    settings: {
+      version: reportedVaultVersion(),
+      workers: config.workers,
+      ...(config.apiAddr && { apiAddr: config.apiAddr }),
+      ...(config.clusterName && { clusterName: config.clusterName }),
+    },
+    audit: config.audit,
+    ...(config.seal.type === 'static' && { staticKeys: config.seal.keys }),
+  }
+}
+
+type Told = Pick<Configured, 'program' | 'io'>
+
+/** The parent of several workers: holds the port, serves nothing itself. */
+async function runFamily(config: ServerConfig, log: Log, { program, io }: Told): Promise<number> {
+  const family = raiseWorkers(config.workers, log)
+  const port = await family.ready
+  writePid(config, log)
+  const listeners = config.listeners.map(({ host, tls }, i) => ({
+    address: {
+      address: host || '::',
+      family: host.includes(':') || host === '' ? 'IPv6' : 'IPv4',
+      port: i === 0 ? port : config.listeners[i]!.port,
+    },
+    secure: tls !== undefined,
+  }))
+  printConfiguration(config, { program, io, listeners })
+  await untilStopped({ close: () => family.stop(), reload: () => family.reload() })
+  removePid(config)
+  return 0
+}
+
+type Listeners = Parameters<typeof configurationText>[0]['listeners']
+
+function printConfiguration(
+  config: ServerConfig,
+  { program, io, listeners }: Told & { listeners: Listeners },
+): void {
+  io.stdout.write(
+    `${configurationText({
+      program,
+      version: versionText(program),
+      storage: config.storage.type,
+      listeners,
+      logLevel: config.logLevel,
+      workers: config.workers,
+    })}\n`,
+  )
+}
+
+function writePid({ pidFile }: ServerConfig, log: Log): void {
+  if (!pidFile) return
+  try {
+    writeFileSync(pidFile, `${process.pid}`, { mode: 0o644 })
+  } catch (error) {
+    log('error', `pid_file cannot be written: ${(error as Error).message}`)
+  }
+}
+
+function removePid({ pidFile }: ServerConfig): void {
+  if (pidFile) rmSync(pidFile, { force: true })
+}
