@@ -8,6 +8,7 @@ import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
 import { keyEndpoints } from './keys.ts'
+import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { policiesEndpoints } from './policies.ts'
@@ -19,7 +20,7 @@ import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
 
 /** What the server gives its own endpoints; each of them is optional. */
-export type SysParts = AuditOptions & HostOptions & LoggerOptions
+export type SysParts = AuditOptions & HostOptions & LoggerOptions & MetricsOptions
 
 export function sysEngine(core: Core, parts: SysParts = {}): Engine {
   return defineEngine({
@@ -42,6 +43,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...keyEndpoints(core),
       ...configEndpoints(core, parts),
       ...toolsEndpoints(),
+      ...metricsEndpoints(core, parts),
     ],
   })
 }
