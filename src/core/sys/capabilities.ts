@@ -46,9 +46,7 @@ export function capabilitiesEndpoints(core: Core): Endpoint[] {
         if (!accessor) return refuse('missing accessor')
         requirePaths(call.data)
         const tx = txOf(call as never)
-        const found = accessor.includes('/')
-          ? undefined
-          : await core.tokens.byAccessor(tx, accessor, call.now)
+        const found = await core.tokens.byAccessor(tx, accessor, call.now)
         return tellAbout(call, core, found ?? refuse('invalid accessor'))
       },
     }),

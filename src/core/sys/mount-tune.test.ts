@@ -1,7 +1,9 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import { tokenOf } from '../../../test/support/policy-token.ts'
 import { testCore } from '../../../test/support/test-core.ts'
+import { NO_TUNING } from '../bootstrap.ts'
+import { changeConfig } from './mount-tune-fields.ts'
 
 const DAYS_32 = 2_764_800
 
@@ -105,6 +107,13 @@ test('tune refuses what cannot be, and changes nothing', async () => {
     (await ask('read', 'sys/auth')).body.data,
   ]
   deepEqual(after, before)
+})
+
+test('tune takes no lockout for a secrets engine that is named like an auth method', () => {
+  const given = { user_lockout_config: { lockout_threshold: 1 } }
+  throws(() => changeConfig(NO_TUNING, given, { class: 'secret', type: 'ldap' }), /not allowed$/)
+  const { user_lockout_config } = changeConfig(NO_TUNING, given, { class: 'auth', type: 'ldap' })
+  deepEqual(user_lockout_config, { lockout_threshold: 1 })
 })
 
 test('tune says so when there is no such mount, and is never deleted', async () => {

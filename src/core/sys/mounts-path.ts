@@ -5,7 +5,6 @@
  */
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
-import { canonicalInput } from '../canonical-path.ts'
 import { type MountEntry } from '../mounts.ts'
 import { turnOf } from '../turn.ts'
 
@@ -54,9 +53,8 @@ export function checkNewPath(
   if (taken) refuse(`path is already in use at ${listedPath(taken)}`)
 }
 
-/** The one spelling, readable by people, and sayable in a policy. */
+/** The path is canonical already. Here: readable by people, and sayable in a policy. */
 function checkSpelling(path: string): void {
-  canonicalInput(path)
   const segments = path.slice(0, -1).split('/')
   const strange =
     path.length > PATH_CHARS_MAX ||

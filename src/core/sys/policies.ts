@@ -93,6 +93,7 @@ type Named = Call<{ name: string }>
 function nameOf(call: Named): { name: string } | { problem: string } {
   try {
     const canonical = policyName(call.data.name)
+    // In storage a name is a path.
     if (canonical.split('/').some((part) => part === '' || part !== part.trim())) {
       return { problem: 'policy name must not have empty segments or blanks around a segment' }
     }
