@@ -1,6 +1,7 @@
-import { deepEqual, equal, match } from 'node:assert/strict'
+import { deepEqual, equal, fail, match } from 'node:assert/strict'
 import { test } from 'node:test'
 import { type TestCore, testCore } from '../../../test/support/test-core.ts'
+import { tokenByAccessor } from './subject.ts'
 
 type Auth = Record<string, unknown> & { client_token: string; accessor: string }
 
@@ -39,6 +40,13 @@ test('lookup-accessor refuses what is no accessor', async () => {
   const missing = await core.ask('write', 'auth/token/lookup-accessor')
   equal(missing.status, 400)
   deepEqual(missing.body.errors, [wrapped('missing accessor')])
+})
+
+test('tokenByAccessor() asks the store only about what can be an accessor', async () => {
+  const store = { tokens: { byAccessor: () => fail('asked') } }
+  for (const accessor of ['x', '../../x', 'a/'.repeat(12), 'é'.repeat(24), 'a'.repeat(25)]) {
+    equal(await tokenByAccessor(store as never, {} as never, accessor), undefined)
+  }
 })
 
 test('lookup refuses a token past its time that nothing has cleaned away', async () => {
@@ -142,6 +150,15 @@ test('lookup-self counts its own use, down to the last', async () => {
   equal(await uses(), 1)
   equal(await uses(), -1)
   equal(await uses(), 403)
+})
+
+test('lookup of itself by its id works in the last use', async () => {
+  const core = await testCore()
+  const policy = 'path "auth/token/lookup" { capabilities = ["update"] }'
+  await core.ask('write', 'sys/policies/acl/looker', { policy })
+  const { client_token: token } = await make(core, { policies: ['looker'], num_uses: 1 })
+  const { body } = await core.ask('write', 'auth/token/lookup', { token }, { token })
+  equal(body.data!['num_uses'], -1)
 })
 
 test('a refused request is a use as well', async () => {

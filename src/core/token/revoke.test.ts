@@ -1,6 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AskOptions, testCore, type TestCore } from '../../../test/support/test-core.ts'
+import { defineEngine, endpoint } from '../../kit/engine.ts'
+import { lease } from '../../kit/reply.ts'
 
 type Auth = Record<string, unknown> & { client_token: string; accessor: string }
 
@@ -138,6 +140,36 @@ test('a revoked token leaves nothing: no cubbyhole, no index, no record', async 
   // The same id again is another token.
   equal((await make1()).status, 200)
   equal((await ask('read', 'cubbyhole/note', {}, asToken)).status, 404)
+})
+
+test('revoke ends the leases of the whole tree', async () => {
+  const ended: string[] = []
+  const tick = defineEngine({
+    type: 'tick',
+    help: 'Leases.',
+    endpoints: [
+      endpoint('creds', {
+        help: 'A lease.',
+        fields: {},
+        read: ({ caller }) => lease({ a: 1 }, { kind: 'tick', secret: { of: caller!.accessor } }),
+      }),
+    ],
+    leases: { tick: { revoke: async ({ secret }) => void ended.push(String(secret['of'])) } },
+  })
+  const core = await testCore({ engines: [tick] })
+  const { ask } = core
+  equal((await ask('write', 'sys/mounts/tick', { type: 'tick' })).status, 204)
+  const policy = 'path "*" { capabilities = ["read", "update"] }'
+  await ask('write', 'sys/policies/acl/grower', { policy })
+  const top = await make(core)
+  const low = await make(core, {}, { token: top.client_token })
+  const beside = await make(core)
+  for (const { client_token: token } of [top, low, beside]) {
+    equal((await ask('read', 'tick/creds', {}, { token })).status, 200)
+  }
+  await ask('write', 'auth/token/revoke', { token: top.client_token })
+  await core.core.expiry.pass()
+  deepEqual(ended.toSorted(), [top.accessor, low.accessor].toSorted())
 })
 
 test('revoke-self works in the last use', async () => {

@@ -262,10 +262,12 @@ test('create with a role makes the type of token the role says', async () => {
   equal(await made('batch', { type: 'service' }), 'batch')
 })
 
-test("a role's maximum holds for batch tokens too", async () => {
+test("a role's maximum holds for batch tokens too, its period does not", async () => {
   const { role, create } = await house()
   await role({ token_type: 'default-batch', token_explicit_max_ttl: 60 })
   equal(authOf(await create({ ttl: '1h' }))['lease_duration'], 60)
+  await role({ token_explicit_max_ttl: 0, token_period: 60 })
+  equal(authOf(await create({ ttl: '1h' }))['lease_duration'], 3600)
   await role({ token_num_uses: 3 })
   equal(errorOf(await create()), 'batch tokens cannot have "num_uses" set')
 })
