@@ -97,6 +97,21 @@ const refused: [string, string, RegExp][] = [
     /expected maps of headers by status/,
   ],
   [
+    'a number as header',
+    `${PLAIN} custom_response_headers { "default" = { "X-A" = [1] } }`,
+    /expected maps of headers by status/,
+  ],
+  [
+    'a header without value',
+    `${PLAIN} custom_response_headers { "default" = { "X-A" = [] } }`,
+    /expected maps of headers by status/,
+  ],
+  [
+    'two maps of headers for a status',
+    `${PLAIN} custom_response_headers { "default" = [{ "X-A" = "a" }, { "X-B" = "b" }] }`,
+    /expected maps of headers by status/,
+  ],
+  [
     'a header twice',
     `${PLAIN} custom_response_headers { "2xx" = { "X-A" = "a" "x-a" = "b" } }`,
     /expected maps of headers by status/,
@@ -246,6 +261,12 @@ test('readConfig() names cipher suites as a TLS context takes them', () => {
   createSecureContext({ ciphers: suites?.join(':') ?? 'none' })
 })
 
+test('readConfig() takes a single TLS version', () => {
+  const range = 'tls_min_version = "tls13" tls_max_version = "tls13"'
+  const { tls } = read(`${TLS} ${range}`)
+  deepEqual([tls?.minVersion, tls?.maxVersion], ['tls13', 'tls13'])
+})
+
 test('readConfig() takes the defaults for 0, where 0 means the default', () => {
   const listener = read(`${PLAIN} max_request_size = 0 max_request_duration = 0`)
   equal(listener.maxRequestSizeBytes, 33_554_432)
@@ -258,6 +279,10 @@ const plain: [string, RegExp | undefined][] = [
   ['address = "localhost:1"', undefined],
   ['address = ":1"', /a\.hcl:3: listener "tcp" speaks plain HTTP to other machines$/],
   [TLS, /a\.hcl:3: listener "tcp" speaks plain HTTP; its certificate is not used$/],
+  [
+    'tls_key_file = "/k"',
+    /a\.hcl:3: listener "tcp" speaks plain HTTP; its certificate is not used$/,
+  ],
 ]
 for (const [more, warning] of plain) {
   test(`readConfig() ${warning ? 'warns of' : 'accepts'} plain HTTP with ${more || 'defaults'}`, () => {

@@ -196,6 +196,12 @@ test('readConfig() refuses each key that must not be ignored, in every table', (
   }
 })
 
+test('readConfig() keeps an error readable when a key is endless', () => {
+  const message = problemOf(`${BASE}"${'workers\\n'.repeat(100_000)}" = 1`)
+  ok(message.startsWith('a.hcl:3: unknown key "workers\\nworkers'))
+  ok(message.length < 1000 && !message.includes('\n'), message.slice(0, 1000))
+})
+
 test('readConfig() refuses a variable with a wrong value, and does not show it', () => {
   const message = problemOf(BASE, { VAULT_LOG_LEVEL: 'CANARY' })
   equal(
