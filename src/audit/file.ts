@@ -65,6 +65,7 @@ const bound = (stat: ReturnType<typeof fstatSync>) => ({
 
 /** A write may take only a part (a full disk, a pipe): a half line would be no line. */
 function writeAll(fd: number, lines: string): void {
-  const bytes = Buffer.from(lines)
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done)
+  let done = writeSync(fd, lines)
+  if (done === lines.length && done === Buffer.byteLength(lines)) return
+  for (const bytes = Buffer.from(lines); done < bytes.length;) done += writeSync(fd, bytes, done)
 }

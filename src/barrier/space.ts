@@ -217,15 +217,20 @@ function bytewise(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
+/** The writes of a transaction at some moment; undefined = none. */
+export type Mark = ReadonlyMap<string, object | undefined> | undefined
+
 /** One request's view: reads are remembered, writes wait for the commit. */
 export class Tx {
   readonly #space: Space
   readonly #since: number
   #misses = 0
-  #reads = new Map<string, Cached>()
-  #ranges: string[] = []
-  #writes = new Map<string, object | undefined>()
-  #due = new Map<string, number>()
+  /** In order, an entry read twice stands twice. */
+  readonly #reads: Cached[] = []
+  readonly #ranges: string[] = []
+  // Made when needed: most requests write nothing.
+  #writes: Map<string, object | undefined> | undefined
+  #due: Map<string, number> | undefined
 
   constructor(space: Space) {
     this.#space = space
@@ -234,41 +239,43 @@ export class Tx {
 
   /** What is cached comes at once, without a promise: most of what a request reads is. */
   get<T extends object>(path: string): Awaitable<T | undefined> {
-    if (this.#writes.size > 0 && this.#writes.has(path)) {
-      return this.#writes.get(path) as T | undefined
-    }
-    const cached = this.#reads.get(path) ?? this.#space.peek(path)
+    if (this.#writes?.has(path)) return this.#writes.get(path) as T | undefined
+    const cached = this.#space.peek(path)
     if (!cached) return this.#fetch<T>(path)
-    this.#reads.set(path, cached)
+    this.#reads.push(cached)
     return cached.value as T | undefined
   }
 
   async #fetch<T extends object>(path: string): Promise<T | undefined> {
     this.#misses++
     const cached = await this.#space.fetch(path)
-    this.#reads.set(path, cached)
+    this.#reads.push(cached)
     return cached.value as T | undefined
   }
 
   /** `due`: when the entry wants attention, in ms since the epoch (see Space.due). */
   put(path: string, value: object, due?: number): void {
+    this.#writes ??= new Map()
     this.#writes.set(path, value)
-    if (due === undefined) this.#due.delete(path)
-    else this.#due.set(path, due)
+    if (due !== undefined) {
+      this.#due ??= new Map()
+      this.#due.set(path, due)
+    } else this.#due?.delete(path)
   }
 
   dueOf(path: string): number | undefined {
-    return this.#due.get(path)
+    return this.#due?.get(path)
   }
 
   remove(path: string): void {
+    this.#writes ??= new Map()
     this.#writes.set(path, undefined)
   }
 
   async list(prefix: string, page?: Page): Promise<string[]> {
     this.#misses++
     this.#ranges.push(prefix)
-    const pending = [...this.#writes].filter(([path]) => path.startsWith(prefix))
+    const pending = this.pending().filter(([path]) => path.startsWith(prefix))
     if (pending.length === 0) return this.#space.list(prefix, page)
     return this.#listWithPending(prefix, pending, page)
   }
@@ -298,25 +305,25 @@ export class Tx {
   }
 
   get dirty(): boolean {
-    return this.#writes.size > 0
+    return this.#writes !== undefined && this.#writes.size > 0
   }
 
   /** A copy of the writes so far; `rollback` returns to it. */
-  mark(): ReadonlyMap<string, object | undefined> {
-    return new Map(this.#writes)
+  mark(): Mark {
+    return this.#writes && new Map(this.#writes)
   }
 
-  rollback(mark: ReadonlyMap<string, object | undefined>): void {
-    this.#writes = new Map(mark)
+  rollback(mark: Mark): void {
+    this.#writes = mark && new Map(mark)
   }
 
   pending(): [string, object | undefined][] {
-    return [...this.#writes]
+    return this.#writes ? [...this.#writes] : []
   }
 
   expectations() {
     return {
-      keys: [...this.#reads.values()].map(({ key, revision }) => ({ key, revision })),
+      keys: this.#reads.map(({ key, revision }) => ({ key, revision })),
       ranges: this.#ranges.map((prefix) => ({
         prefix: this.#space.keyOf(prefix),
         since: this.#since,
@@ -333,10 +340,8 @@ export class Tx {
     if ((await this.#space.store.revision()) === this.#since) return true
     const changes = await this.#space.store.changes(this.#since)
     if (!changes) return false
-    const read = new Set([...this.#reads.values()].map(({ key }) => key))
+    const read = new Set(this.#reads.map(({ key }) => key))
     const ranges = this.#ranges.map((prefix) => this.#space.keyOf(prefix))
     return !changes.keys.some((key) => read.has(key) || ranges.some((p) => key.startsWith(p)))
   }
 }
-
-export { StoreConflict }

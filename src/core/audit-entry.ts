@@ -15,7 +15,6 @@ import { errorText } from './envelope.ts'
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
 const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
-const asked = new WeakMap<Turn, { device: DeviceView; text: string }>()
 const clearKeys = new WeakMap<object, ReadonlySet<string>>()
 
 const quote = (value: unknown) => JSON.stringify(value)
@@ -33,10 +32,9 @@ export function responseEntry(turn: Turn, device: DeviceView): string {
 
 /** Who asked for what: the same in both entries of a turn, so it is printed once. */
 function askedPart(turn: Turn, device: DeviceView): string {
-  const known = asked.get(turn)
-  if (known?.device === device) return known.text
+  if (turn.asked?.device === device) return turn.asked.text
   const text = `${authPart(turn, device)},"request":${requestPart(turn, device)}`
-  asked.set(turn, { device, text })
+  turn.asked = { device, text }
   return text
 }
 

@@ -18,6 +18,7 @@ import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import { compileMount, type Mount, type Mounts, mounts, type SystemTtl } from './mounts.ts'
 import { handle } from './pipeline.ts'
+import { finishEnding } from './sys/mounts-disable.ts'
 import { aclFinder } from './policy-store.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { type Request, type Response, type Turn } from './turn.ts'
@@ -137,6 +138,8 @@ export function createCore(options: CoreOptions): Core {
       }
     }
     prepared = space
+    // A disabled mount that was large, and a crash before all of it was removed.
+    void finishEnding(core)
   }
   const core: Core = {
     clock,

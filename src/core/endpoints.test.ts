@@ -79,3 +79,10 @@ test('parseFields() lets the path win, and warns about that and about unknown fi
   deepEqual(warnings.length, 2)
   equal(warnings[0], 'Endpoint ignored these unrecognized parameters: [alpha zeta]')
 })
+
+test('parseFields() takes null for a field that was not given', () => {
+  const match = routesOf(engine).match('role/a')!
+  const { data, given } = parseFields(match, { ttl: null, must: null })
+  deepEqual([data['ttl'], data['must']], [5, ''])
+  deepEqual([...given], ['name'])
+})

@@ -129,7 +129,7 @@ export function parseFields(match: Match, body: Readonly<Record<string, unknown>
       }
       continue
     }
-    if (!Object.hasOwn(body, name)) {
+    if (!Object.hasOwn(body, name) || isUnset(body[name], field)) {
       if (field.required !== undefined) throw new Failure('bad_request', field.required)
       data[name] = field.fallback
       continue
@@ -146,6 +146,11 @@ export function parseFields(match: Match, body: Readonly<Record<string, unknown>
     }
   }
   return { data, given, warnings: endpoint.anyBody ? [] : fieldWarnings(endpoint, body, replaced) }
+}
+
+/** Clients send null for what they leave open; only in an object does it mean something. */
+function isUnset(value: unknown, { schema }: Endpoint['fields'][string]): boolean {
+  return value === null && schema['type'] !== undefined && schema['type'] !== 'object'
 }
 
 function fieldWarnings(

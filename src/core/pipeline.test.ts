@@ -36,3 +36,27 @@ test('pipeline keeps and serves a secret', async () => {
   deepEqual(read.body.data!['data'], { password: 'hunter2' })
   deepEqual((await ask('list', 'secret/metadata/app')).body.data, { keys: ['db'] })
 })
+
+test('pipeline judges a path with a trailing slash as the path that is served', async () => {
+  const { ask } = await testCore()
+  await ask('write', 'auth/approle/role/r', {})
+  const policy =
+    'path "auth/approle/*" { capabilities = ["read"] }\n' +
+    'path "auth/approle/role/r" { capabilities = ["deny"] }'
+  await ask('write', 'sys/policies/acl/no-r', { policy })
+  const made = await ask('write', 'auth/token/create', { policies: ['no-r'] })
+  const token = (made.body['auth'] as Record<string, string>)['client_token']
+  equal((await ask('read', 'auth/approle/role/other', {}, { token })).status, 404)
+  for (const path of ['auth/approle/role/r', 'auth/approle/role/r/']) {
+    equal((await ask('read', path, {}, { token })).status, 403)
+  }
+})
+
+test('pipeline gives nothing to a token whose policy is named like a built-in property', async () => {
+  const { ask } = await testCore()
+  for (const name of ['constructor', '__proto__', 'tostring']) {
+    const made = await ask('write', 'auth/token/create', { policies: [name] })
+    const token = (made.body['auth'] as Record<string, string>)['client_token']
+    equal((await ask('read', 'secret/data/x', {}, { token })).status, 403)
+  }
+})

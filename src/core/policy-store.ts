@@ -7,16 +7,16 @@ import { type TokenEntry } from './tokens.ts'
 export type PolicyEntry = { name: string; text: string }
 
 /** Not stored, not listed, not assignable. */
-const HIDDEN: Record<string, PolicyEntry> = {
-  'response-wrapping': { name: 'response-wrapping', text: RESPONSE_WRAPPING_POLICY },
-}
+const HIDDEN = new Map<string, PolicyEntry>([
+  ['response-wrapping', { name: 'response-wrapping', text: RESPONSE_WRAPPING_POLICY }],
+])
 
 const parsed = new WeakMap<PolicyEntry, Policy>()
 
 export const policyPath = (name: string) => `policy/${name}`
 
 export async function getPolicy(tx: Tx, name: string): Promise<PolicyEntry | undefined> {
-  return HIDDEN[name] ?? (await tx.get<PolicyEntry>(policyPath(name)))
+  return HIDDEN.get(name) ?? (await tx.get<PolicyEntry>(policyPath(name)))
 }
 
 export function putDefaultPolicy(tx: Tx): void {

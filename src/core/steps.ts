@@ -14,7 +14,7 @@ import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { entriesUnder } from './mounts.ts'
 import { wrap } from './wrapping.ts'
-import { accessOf, bindTurn, type Turn } from './turn.ts'
+import { accessOf, TURN, type Turn } from './turn.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
@@ -30,6 +30,14 @@ export async function findMount(turn: Turn, core: Core): Promise<void> {
   if (!turn.mount) return
   turn.match = turn.mount.routes.match(turn.path.slice(turn.mount.entry.path.length))
   if (!turn.match) return
+  // One spelling: what the routes take for the same path must be the same to the ACL.
+  if (
+    request.verb !== 'list' &&
+    turn.path.endsWith('/') &&
+    !turn.match.endpoint.path.endsWith('*')
+  ) {
+    turn.path = turn.path.slice(0, -1)
+  }
   turn.kind = accessOf(turn.match.endpoint, request.verb)
 }
 
@@ -39,8 +47,8 @@ export async function refuseWhenSealed(turn: Turn, core: Core): Promise<void> {
 }
 
 export function refuseFolderWrite(turn: Turn): void {
-  const { verb } = turn.request
-  if ((verb === 'write' || verb === 'patch') && turn.path.endsWith('/')) {
+  const { verb, path } = turn.request
+  if ((verb === 'write' || verb === 'patch') && path.endsWith('/')) {
     throw new Failure('bad_request', "cannot write to a path ending in '/'")
   }
 }
@@ -142,7 +150,8 @@ export function readFields(turn: Turn): void {
 function callOf(turn: Turn, core: Core): Call<never> {
   if (turn.call) return turn.call
   const { request, mount, tx, fields } = turn
-  const call: Call<unknown> = {
+  const call: Call<unknown> & { [TURN]: Turn } = {
+    [TURN]: turn,
     data: fields?.data ?? {},
     given: fields?.given ?? new Set(),
     body: request.data,
@@ -158,8 +167,7 @@ function callOf(turn: Turn, core: Core): Call<never> {
     wrapTtlSeconds: request.wrapTtlSeconds,
     warn: (text) => void turn.warnings.push(text),
   }
-  turn.call = call as Call<never>
-  bindTurn(turn.call, turn)
+  turn.call = call as Call<unknown> as Call<never>
   return turn.call
 }
 
@@ -268,7 +276,7 @@ function secretIdAccessor({ data }: Reply): unknown {
 /** A refused request changes nothing but the count of its token's uses. */
 export function dropRefused(turn: Turn): void {
   if (turn.refusal === undefined) return
-  turn.tx?.rollback(turn.kept ?? new Map())
+  turn.tx?.rollback(turn.kept)
   turn.afterCommit.length = 0
   turn.made = {}
   turn.reply = undefined

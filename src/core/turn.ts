@@ -1,9 +1,10 @@
 /** What core is asked, what it answers, and what it knows on the way from one to the other. */
-import { type Tx } from '../barrier/space.ts'
+import { type Mark, type Tx } from '../barrier/space.ts'
 import { type Call, type Caller, type Operation } from '../kit/call.ts'
 import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type Acl } from './acl.ts'
+import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
 import { type Match, type ParsedFields } from './endpoints.ts'
 import { type Mount } from './mounts.ts'
@@ -52,7 +53,7 @@ export type Turn = {
   fields: ParsedFields | undefined
   call: Call<never> | undefined
   /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
-  kept: ReadonlyMap<string, object | undefined> | undefined
+  kept: Mark
   lastUse: boolean
   refusal: Error | undefined
   reply: Reply | undefined
@@ -60,6 +61,8 @@ export type Turn = {
   /** A token or lease this request has made, to be undone if its answer cannot be audited. */
   made: { token?: TokenEntry; leaseId?: string }
   audited: Promise<void> | undefined
+  /** Who asked for what, as one device prints it: both of its entries say it. */
+  asked: { device: DeviceView; text: string } | undefined
   /** Run after the commit, before the reply (opening an audit device, sealing). */
   afterCommit: (() => Promise<void> | void)[]
   /** Run when the answer has been audited, before it goes out (sealing). */
@@ -68,11 +71,15 @@ export type Turn = {
   afterReply: (() => void)[]
 }
 
-const turns = new WeakMap<Call<never>, Turn>()
+/**
+ * Where a call carries its turn. Not a WeakMap: one entry a request would cost the garbage
+ * collector more than the request costs us.
+ */
+export const TURN = Symbol('turn')
 
 /** The turn behind a call: for core's own endpoints, which need more than an engine may see. */
 export function turnOf(call: Call<never>): Turn {
-  const turn = turns.get(call)
+  const turn = (call as { [TURN]?: Turn })[TURN]
   if (!turn) throw new TypeError('not a call of this core')
   return turn
 }
@@ -82,10 +89,6 @@ export function txOf(call: Call<never>): Tx {
   const { tx } = turnOf(call)
   if (!tx) throw new TypeError('no transaction while sealed')
   return tx
-}
-
-export function bindTurn(call: Call<never>, turn: Turn): void {
-  turns.set(call, turn)
 }
 
 export function newTurn(request: Request, now: number): Turn {
@@ -112,6 +115,7 @@ export function newTurn(request: Request, now: number): Turn {
     warnings: [],
     made: {},
     audited: undefined,
+    asked: undefined,
     afterCommit: [],
     atLast: [],
     afterReply: [],
