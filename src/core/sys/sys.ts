@@ -9,6 +9,7 @@ import { counterEndpoints } from './host-counters.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
 import { keyEndpoints } from './keys.ts'
 import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
+import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { policiesEndpoints } from './policies.ts'
@@ -20,7 +21,7 @@ import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
 
 /** What the server gives its own endpoints; each of them is optional. */
-export type SysParts = AuditOptions & HostOptions & LoggerOptions & MetricsOptions
+export type SysParts = AuditOptions & HostOptions & LoggerOptions & MetricsOptions & OpenapiOptions
 
 export function sysEngine(core: Core, parts: SysParts = {}): Engine {
   return defineEngine({
@@ -44,6 +45,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...configEndpoints(core, parts),
       ...toolsEndpoints(),
       ...metricsEndpoints(core, parts),
+      ...openapiEndpoints(core, parts),
     ],
   })
 }

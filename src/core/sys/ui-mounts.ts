@@ -63,7 +63,7 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
 const isPublic = ({ config }: MountEntry) => config.listing_visibility === 'unauth'
 
 /** Undefined when nobody says who they are; a token that is not valid is refused. */
-async function aclOfAsker(call: Call<never>, core: Core): Promise<Acl | undefined> {
+export async function aclOfAsker(call: Call<never>, core: Core): Promise<Acl | undefined> {
   const { request, now } = turnOf(call)
   if (!request.token) return undefined
   const tx = txOf(call)

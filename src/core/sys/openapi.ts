@@ -1,0 +1,61 @@
+/**
+ * `sys/internal/specs/openapi`: the API as a document, with the mounts that the caller can do
+ * something with. How a document is made is given from outside; the core only says of what.
+ */
+import { type Call } from '../../kit/call.ts'
+import { type Endpoint, endpoint, type Engine } from '../../kit/engine.ts'
+import { Failure } from '../../kit/failure.ts'
+import { bare } from '../../kit/reply.ts'
+import { t } from '../../schema/field.ts'
+import { type Tx } from '../../barrier/space.ts'
+import { type Acl } from '../acl.ts'
+import { type Core } from '../core.ts'
+import { type Mount } from '../mounts.ts'
+import { txOf } from '../turn.ts'
+import { aclOfAsker } from './ui-mounts.ts'
+
+export type OpenapiOptions = {
+  openapi?: (
+    mounts: readonly { path: string; engine: Engine }[],
+    options: { version: string; genericMountPaths: boolean },
+  ) => Record<string, unknown>
+}
+
+async function mountsOf(core: Core, tx: Tx, acl: Acl): Promise<Mount[]> {
+  const found: Mount[] = []
+  for (const { path } of (await core.mounts.table(tx)).mounts) {
+    const mount = acl.anyBelow(path) ? await core.mounts.at(tx, path) : undefined
+    if (mount) found.push(mount)
+  }
+  return found
+}
+
+export function openapiEndpoints(core: Core, { openapi }: OpenapiOptions): Endpoint[] {
+  async function document(call: Call<{ generic_mount_paths: boolean }>) {
+    if (!openapi) throw new Failure('unsupported_path', undefined, { wrapped: true })
+    const acl = await aclOfAsker(call as never, core)
+    // Who brings no token learns the form of the document and nothing of what is mounted.
+    const visible = acl ? await mountsOf(core, txOf(call as never), acl) : []
+    return bare(
+      openapi(
+        visible.map(({ entry, engine }) => ({ path: entry.path, engine })),
+        { version: core.settings.version, genericMountPaths: call.data.generic_mount_paths },
+      ),
+    )
+  }
+  return [
+    endpoint('internal/specs/openapi', {
+      help: 'The API as an OpenAPI document.',
+      access: 'public',
+      fields: {
+        generic_mount_paths: t.bool({
+          help: 'Each engine once, with its mount left open.',
+          default: false,
+        }),
+        context: t.string({ help: 'Taken for compatibility.', clear: true }),
+      },
+      read: document,
+      write: document,
+    }),
+  ]
+}
