@@ -247,10 +247,10 @@ function describe(error: Error): string {
 
 async function undo(core: Core, made: Turn['made']): Promise<void> {
   if (made.leaseId) await core.expiry.endLease(made.leaseId)
-  for (let attempt = 0; made.token && attempt < 5; attempt++) {
+  for (let attempt = 0; made.tokens.length > 0 && attempt < 5; attempt++) {
     const tx = await core.begin(false)
     if (!tx) return
-    await core.tokens.revokeTree(tx, made.token)
+    for (const token of made.tokens) await core.tokens.revokeTree(tx, token)
     try {
       await core.commit(tx)
       return

@@ -96,7 +96,7 @@ test('countTurn() counts by type and status, never by path', async () => {
   const request = { id: 'x', verb: 'read', path: 'secret/data/hunter2', data: {} }
   const turn = newTurn(request as never, 0)
   countTurn(metrics, turn, { status: 404, seconds: 0.01 })
-  turn.made = { token: { type: 'batch' } as never, leaseId: 'x/y' }
+  turn.made = { tokens: [{ type: 'batch' } as never], leaseId: 'x/y' }
   turn.reply = { login: {} } as never
   countTurn(metrics, turn, { status: 200, seconds: 0.01 })
   const text = prometheusText(await metrics.read())

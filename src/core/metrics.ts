@@ -141,8 +141,8 @@ export function countTurn(
     return
   }
   if (turn.reply?.login) metrics.count('coffer_logins_total', { mount_type: type })
-  const { token, leaseId } = turn.made
-  if (token) {
+  const { tokens, leaseId } = turn.made
+  for (const token of tokens) {
     metrics.count('coffer_tokens_created_total', { type: token.wrapping ? 'wrapping' : token.type })
   }
   if (leaseId) metrics.count('coffer_leases_issued_total')

@@ -39,6 +39,7 @@ export async function findMount(turn: Turn, core: Core): Promise<void> {
     turn.path = turn.path.slice(0, -1)
   }
   turn.kind = accessOf(turn.match.endpoint, request.verb)
+  if (request.openMetrics && turn.path === 'sys/metrics') turn.kind = 'public'
 }
 
 export async function refuseWhenSealed(turn: Turn, core: Core): Promise<void> {
@@ -218,7 +219,7 @@ export function issue(turn: Turn, core: Core): void {
     const grant = reply.login
     const issued = issueLogin(tx, core.tokens, { grant, mount, path: turn.path, now: turn.now })
     reply.auth = issued.auth
-    turn.made.token = issued.entry
+    turn.made.tokens.push(issued.entry)
     if (issued.warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...issued.warnings]
   }
   if (reply.lease) issueLease(turn, core)
@@ -234,7 +235,12 @@ function issueLease(turn: Turn, core: Core): void {
     )
   }
   const maxTtlSeconds = Math.min(grant.maxTtlSeconds || Infinity, mount!.view.maxTtlSeconds)
-  const ttlSeconds = Math.min(grant.ttlSeconds || mount!.view.defaultTtlSeconds, maxTtlSeconds)
+  const wanted = Math.min(grant.ttlSeconds || mount!.view.defaultTtlSeconds, maxTtlSeconds)
+  // Nothing is stored of a batch token that could end its leases later: they end with it.
+  const batch = token?.type === 'batch'
+  const left = batch ? Math.floor((token.expiresAt - now) / 1000) : Infinity
+  const ttlSeconds = Math.min(wanted, left)
+  const renewable = !batch && (grant.renewable ?? true)
   const id = newLeaseId(turn.path, core.random)
   saveLease(tx!, {
     kind: 'lease',
@@ -246,10 +252,10 @@ function issueLease(turn: Turn, core: Core): void {
     expiresAt: now + ttlSeconds * 1000,
     ttlSeconds,
     maxTtlSeconds,
-    renewable: grant.renewable ?? true,
-    tokenUid: token?.uid ?? '',
+    renewable,
+    tokenUid: (batch ? token.parent : token?.uid) ?? '',
   })
-  reply!.leased = { id, seconds: ttlSeconds, renewable: grant.renewable ?? true }
+  reply!.leased = { id, seconds: ttlSeconds, renewable }
   turn.made.leaseId = id
 }
 
@@ -266,7 +272,7 @@ export function wrapResponse(turn: Turn, core: Core): void {
     ...(typeof accessor === 'string' && accessor !== '' && { wrappedAccessor: accessor }),
   })
   turn.reply = Object.assign(new Reply(), { wrapInfo: info, warnings: reply.warnings })
-  turn.made = { token: entry }
+  turn.made.tokens.push(entry)
 }
 
 function secretIdAccessor({ data }: Reply): unknown {
@@ -278,7 +284,7 @@ export function dropRefused(turn: Turn): void {
   if (turn.refusal === undefined) return
   turn.tx?.rollback(turn.kept)
   turn.afterCommit.length = 0
-  turn.made = {}
+  turn.made = { tokens: [] }
   turn.reply = undefined
 }
 

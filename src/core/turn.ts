@@ -22,6 +22,8 @@ export type Request = {
   readonly wrapTtlSeconds: number
   readonly wrapFormat?: string
   readonly help?: boolean
+  /** The listener was told to answer sys/metrics without a token. */
+  readonly openMetrics?: boolean
   readonly remoteAddress: string
   readonly remotePort: number
   readonly headers: Readonly<Record<string, string>>
@@ -59,7 +61,7 @@ export type Turn = {
   reply: Reply | undefined
   warnings: string[]
   /** A token or lease this request has made, to be undone if its answer cannot be audited. */
-  made: { token?: TokenEntry; leaseId?: string }
+  made: { tokens: TokenEntry[]; leaseId?: string }
   audited: Promise<void> | undefined
   /** Who asked for what, as one device prints it: both of its entries say it. */
   asked: { device: DeviceView; text: string } | undefined
@@ -113,7 +115,7 @@ export function newTurn(request: Request, now: number): Turn {
     refusal: undefined,
     reply: undefined,
     warnings: [],
-    made: {},
+    made: { tokens: [] },
     audited: undefined,
     asked: undefined,
     afterCommit: [],

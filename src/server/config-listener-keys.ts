@@ -12,7 +12,8 @@ const tlsVersion: Kind<TlsVersion> = {
   expected: '"tls12" or "tls13"',
   parse(value) {
     if (value === 'tls12' || value === 'tls13') return value
-    if (value === 'tls10' || value === 'tls11') throw new BadValue('names an insecure version')
+    // Configurations in the field still name them; what they get is better than what they ask.
+    if (value === 'tls10' || value === 'tls11') return 'tls12'
     throw new BadValue()
   },
 }
@@ -44,7 +45,11 @@ export const LISTENER_KEYS = {
   tls_cert_file: read(path, 'The certificate in PEM, its chain after it. Read again on SIGHUP.'),
   tls_key_file: read(path, 'The private key of the certificate in PEM. Read again on SIGHUP.'),
   tls_client_ca_file: read(path, 'Authorities that client certificates are checked against.'),
-  tls_min_version: readOr(tlsVersion, 'tls12', 'The oldest TLS version to speak.'),
+  tls_min_version: readOr(
+    tlsVersion,
+    'tls12',
+    'The oldest TLS version to speak. `tls10` and `tls11` are broken: they mean `tls12` here.',
+  ),
   tls_max_version: read(tlsVersion, 'The newest TLS version to speak; without it, the newest.'),
   tls_cipher_suites: read(
     cipherSuites,

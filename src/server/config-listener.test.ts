@@ -29,8 +29,6 @@ const refused: [string, string, RegExp][] = [
   ],
   ['no key', 'tls_cert_file = "/c"', /has no private key; expected tls_key_file beside/],
   ['a key only', 'tls_key_file = "/k"', /has no certificate; expected tls_cert_file beside/],
-  ['TLS 1.0', `${TLS} tls_min_version = "tls10"`, /:3: "tls_min_version" .* insecure .*"tls12" or/],
-  ['TLS 1.1', `${TLS} tls_max_version = "tls11"`, /"tls_max_version" .* names an insecure version/],
   ['an unknown version', `${TLS} tls_min_version = "ssl"`, /"tls_min_version" .*has a wrong value/],
   [
     'an upside-down range',

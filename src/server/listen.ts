@@ -46,6 +46,7 @@ export async function listen(core: Core, options: ListenOptions): Promise<Listen
     maxRequestBytes: options.maxRequestSizeBytes ?? MAX_REQUEST_BYTES,
     jsonBudget: { ...JSON_BUDGET, depthMax: options.maxRequestJsonDepth ?? JSON_BUDGET.depthMax },
     requireRequestHeader: options.requireRequestHeader ?? false,
+    openMetrics: options.unauthenticatedMetricsAccess ?? false,
     headers: responseHeaders(options.customResponseHeaders, tls !== undefined),
     addressOf: (request) => forwardedAddress(request, options),
     admit(path) {
@@ -105,7 +106,8 @@ function limit(server: Server | SecureServer, options: ListenOptions): void {
   server.headersTimeout = (options.httpReadHeaderTimeoutSeconds ?? 10) * 1000
   server.requestTimeout = (options.httpReadTimeoutSeconds ?? 30) * 1000
   server.keepAliveTimeout = (options.httpIdleTimeoutSeconds ?? 60) * 1000
-  server.timeout = 120_000
+  // Nothing moves on a connection while its request is worked on.
+  server.timeout = (options.maxRequestDurationSeconds ?? 90) * 1000
   server.maxHeadersCount = HEADERS_MAX
   server.maxConnections = CONNECTIONS_MAX
   const perAddress = new Map<string, number>()

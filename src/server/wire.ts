@@ -23,6 +23,7 @@ export type WireOptions = {
   maxRequestBytes: number
   jsonBudget: JsonBudget
   requireRequestHeader: boolean
+  openMetrics: boolean
   /** On every answer. */
   headers: HeadersOf
   addressOf(request: IncomingMessage): string
@@ -150,6 +151,7 @@ async function respond(
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
       ...(headers.wrapFormat && { wrapFormat: headers.wrapFormat }),
       ...(asked.help && { help: true }),
+      ...(options.openMetrics && { openMetrics: true }),
       remoteAddress: options.addressOf(request),
       remotePort: request.socket.remotePort ?? 0,
       headers: {},

@@ -146,11 +146,7 @@ test('sys/mounts does not let a slash at the end evade a rule', async () => {
   )
   for (const path of ['sys/mounts/kv', 'sys/mounts/kv/', 'sys/mounts/KV/', 'sys/mounts/kv/tune/']) {
     for (const verb of ['read', 'delete'] as const) {
-      equal(
-        (await test.ask(verb, path, {}, { token })).status,
-        path.includes('tune') && verb === 'delete' ? 405 : 403,
-        `${verb} ${path}`,
-      )
+      equal((await test.ask(verb, path, {}, { token })).status, 403, `${verb} ${path}`)
     }
   }
   equal((await test.ask('read', 'sys/mounts/secret/', {}, { token })).status, 200)

@@ -117,7 +117,7 @@ function rewrapEndpoint(core: Core): Endpoint {
         now: call.now,
         ...(wrappedAccessor && { wrappedAccessor }),
       })
-      turnOf(call as never).made = { token: made.entry }
+      turnOf(call as never).made.tokens.push(made.entry)
       return reply({ wrapInfo: made.info })
     },
   })

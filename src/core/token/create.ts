@@ -110,7 +110,7 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
     ...(role && { role: role.name }),
   }
   const { id, entry } = core.tokens.create(tx, fresh)
-  if (type === 'service') turn.made.token = entry
+  if (type === 'service') turn.made.tokens.push(entry)
   for (const name of policies) {
     if (name !== 'root' && !(await getPolicy(tx, name))) {
       call.warn(`Policy "${name}" does not exist`)
