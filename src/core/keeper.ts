@@ -22,6 +22,7 @@ import { Failure, refuse } from '../kit/failure.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random, uuid } from '../lib/random.ts'
 import { type Store, StoreConflict } from '../storage/store.ts'
+import { type NewShares, provesQuorum, reshare } from './reshare.ts'
 
 /** What one process tells the others. The root key travels only over the pipe between them. */
 export type Announcement =
@@ -50,8 +51,10 @@ export type Keeper = {
   openItself(): Promise<boolean>
   /** A new key for everything sealed from now on. */
   rotate(): Promise<void>
-  /** The root key, for those who make new shares. Only while open. */
-  rootKey(): Buffer
+  /** New shares of the root key, not yet in force. Only while open. */
+  reshare(request: SplitRequest): Promise<NewShares>
+  /** Whether these are enough of the present shares (or recovery keys). */
+  proves(shares: readonly Uint8Array[]): Promise<boolean>
   hear(message: Announcement): Promise<void>
 }
 
@@ -185,10 +188,12 @@ export function keeper(options: KeeperOptions): Keeper {
         ranges: [],
       })
     },
-    rootKey() {
+    async reshare(request) {
       if (!rootKey) throw new Failure('sealed')
-      return rootKey
+      const staticKey = staticKeys[0]
+      return reshare(store, rootKey, { request, random, ...(staticKey && { staticKey }) })
     },
+    proves: (given) => provesQuorum(store, given),
     async hear(message) {
       switch (message.kind) {
         case 'open': {

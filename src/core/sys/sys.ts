@@ -6,6 +6,7 @@ import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
+import { generateRootEndpoints } from './generate-root.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
 import { keyEndpoints } from './keys.ts'
 import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
@@ -13,6 +14,7 @@ import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { policiesEndpoints } from './policies.ts'
+import { rekeyEndpoints } from './rekey.ts'
 import { remountEndpoints } from './remount.ts'
 import { leaseEndpoints } from './leases.ts'
 import { sealEndpoints } from './seal.ts'
@@ -46,6 +48,8 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...toolsEndpoints(),
       ...metricsEndpoints(core, parts),
       ...openapiEndpoints(core, parts),
+      ...rekeyEndpoints(core),
+      ...generateRootEndpoints(core),
     ],
   })
 }
