@@ -1,5 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
+import { rotateWhenDue } from './keys.ts'
 import { testCore } from '../../../test/support/test-core.ts'
 
 test('rotate asks for sudo', async () => {
@@ -66,4 +67,30 @@ test('rotate/config keeps what is not given', async () => {
     max_operations: 3_865_470_566,
     interval: 172_800,
   })
+})
+
+test('rotateWhenDue() rotates when the key is old, and only if that is asked for', async () => {
+  const { ask, core, clock } = await testCore()
+  clock.advance(72 * 3_600_000)
+  equal(await rotateWhenDue(core), false)
+  await ask('write', 'sys/rotate/config', { interval: '48h', enabled: false })
+  equal(await rotateWhenDue(core), false)
+  await ask('write', 'sys/rotate/config', { enabled: true })
+  equal(await rotateWhenDue(core), true)
+  equal(await rotateWhenDue(core), false)
+  equal((await ask('read', 'sys/key-status')).body.data!['term'], 2)
+  core.keeper.seal()
+  equal(await rotateWhenDue(core), false)
+})
+
+test('rotateWhenDue() rotates when the key has sealed enough', async () => {
+  const { ask, core } = await testCore()
+  await ask('write', 'sys/rotate/config', { max_operations: 1_000_000 })
+  const { store } = core
+  const before = await core.store.get('core/usage/1')
+  await store.write([{ key: 'core/usage/1', value: Buffer.from('3000000') }], {
+    keys: [{ key: 'core/usage/1', revision: before!.revision }],
+    ranges: [],
+  })
+  equal(await rotateWhenDue(core), true)
 })

@@ -5,6 +5,7 @@ import { rfc3339 } from '../../lib/clock.ts'
 import { t } from '../../schema/field.ts'
 import { StoreConflict } from '../../storage/store.ts'
 import { type Tx } from '../../barrier/space.ts'
+import { ROTATE_AT } from '../../barrier/usage.ts'
 import { type Core } from '../core.ts'
 import { turnOf, txOf } from '../turn.ts'
 
@@ -60,6 +61,22 @@ function rotateEndpoint(core: Core): Endpoint {
       return undefined
     },
   })
+}
+
+/** Rotates when the settings ask for it now. For a timer; any number of nodes may call it. */
+export async function rotateWhenDue(core: Core): Promise<boolean> {
+  const tx = await core.begin(false)
+  const { space } = core.keeper
+  if (!tx || !space) return false
+  const { enabled, max_operations, interval } = await rotateConfig(tx)
+  if (!enabled) return false
+  const age = (core.clock.now() - space.keyring.installed) / 1000
+  const old = interval > 0 && age >= interval
+  // What the settings allow at most is more than a careful reader of the standard would use.
+  const worn = (await space.encryptions()) >= Math.min(max_operations, ROTATE_AT)
+  if (!old && !worn) return false
+  await rotate(core)
+  return true
 }
 
 /** Two who rotate at once get one new key each, one after the other. */
