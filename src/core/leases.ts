@@ -83,13 +83,22 @@ export function forgetLease(tx: Tx, entry: LeaseEntry): void {
 /** Marks a lease as ending, from now on due at once. */
 export function startRevoking(tx: Tx, entry: LeaseEntry, now: number): LeaseEntry {
   const { irrevocable: _, ...rest } = entry
-  const ending: LeaseEntry = { ...rest, revoking: true, attempts: 0, expiresAt: Math.min(entry.expiresAt, now) }
+  const ending: LeaseEntry = {
+    ...rest,
+    revoking: true,
+    attempts: 0,
+    expiresAt: Math.min(entry.expiresAt, now),
+  }
   saveLease(tx, ending)
   return ending
 }
 
 /** After a failed attempt: later again, or given up on. */
-export function revokeFailed(tx: Tx, entry: LeaseEntry, options: { now: number; trouble: string }): void {
+export function revokeFailed(
+  tx: Tx,
+  entry: LeaseEntry,
+  options: { now: number; trouble: string },
+): void {
   const attempts = (entry.attempts ?? 0) + 1
   const next: LeaseEntry = { ...entry, attempts, expiresAt: options.now, trouble: options.trouble }
   if (attempts >= REVOKE_ATTEMPTS_MAX) next.irrevocable = true
