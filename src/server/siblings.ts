@@ -21,7 +21,7 @@ type Down =
   | { coffer: 'reload' }
 
 export type Family = {
-  /** Resolves when every worker serves. */
+  /** Resolves when every worker serves; rejects when the first ones cannot start. */
   ready: Promise<number>
   reload(): void
   /** Lets every worker finish, then ends them. */
@@ -36,8 +36,8 @@ export function raiseWorkers(count: number, log: Log): Family {
   let stopping = false
   let nextId = 0
   const waiting = new Map<number, { left: Set<number>; from: Worker; theirs: number }>()
-  let becomeReady: (port: number) => void = () => {}
-  const ready = new Promise<number>((done) => (becomeReady = done))
+  const { promise: ready, resolve: becomeReady, reject: giveUp } = Promise.withResolvers<number>()
+  let started = false
   const serving = new Set<number>()
   /** Workers that have said hello: they hear what is announced from then on. */
   const hearing = new Set<number>()
@@ -74,7 +74,9 @@ export function raiseWorkers(count: number, log: Log): Family {
         tell(worker, { coffer: 'welcome', opened })
       } else if (up.coffer === 'ready') {
         serving.add(worker.id)
-        if (serving.size >= count) becomeReady(up.port)
+        if (serving.size < count) return
+        started = true
+        becomeReady(up.port)
       }
     })
     worker.on('exit', (code, signal) => {
@@ -82,6 +84,14 @@ export function raiseWorkers(count: number, log: Log): Family {
       hearing.delete(worker.id)
       for (const id of waiting.keys()) settle(id, worker)
       if (stopping) return
+      // What keeps the first from starting (a taken port, a wrong file) is not cured by another;
+      // the worker has said itself what it was.
+      if (!started && code) {
+        stopping = true
+        for (const other of workers()) other.process.kill()
+        giveUp(new Error('a worker could not start'))
+        return
+      }
       log(
         'error',
         `worker ${worker.process.pid} ended (${signal || `exit ${code}`}); starting another`,
@@ -103,7 +113,8 @@ export function raiseWorkers(count: number, log: Log): Family {
   }
 }
 
-const tell = (worker: Worker, down: Down) => worker.send(down)
+/** A worker may have ended without this process knowing yet: its exit is dealt with as such. */
+const tell = (worker: Worker, down: Down) => worker.send(down, () => {})
 
 export type Sibling = {
   announce(message: Announcement): Promise<void>
@@ -121,6 +132,8 @@ export function siblingOf(): Sibling | undefined {
   const up = (message: Up) => process.send!(message)
   // A parent that was killed leaves nobody to stop this process: it must not serve on by itself.
   process.on('disconnect', () => process.exit(1))
+  // Sent to the whole group (a terminal that hangs up, pkill): the parent passes it on as a reload.
+  process.on('SIGHUP', () => {})
   return {
     announce(message) {
       const id = nextId++
