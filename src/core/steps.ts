@@ -59,7 +59,7 @@ const INVALID_TOKEN = '2 errors occurred:\n\t* permission denied\n\t* invalid to
 export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
   const { request, tx } = turn
   const token = request.token && tx && (await core.tokens.find(tx, request.token, turn.now))
-  if (!token) throw new Failure('permission_denied', INVALID_TOKEN)
+  if (!token) throw unknownToken(turn)
   if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
   turn.token = token
   turn.acl = await core.aclOf(tx, token)
@@ -72,6 +72,15 @@ export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
     entityId: token.entityId,
     root: turn.acl.root,
   }
+}
+
+/** A wrapping token that was opened by someone else must not look like a mistyped token. */
+function unknownToken({ path, request }: Turn): Failure {
+  const opens = path === 'sys/wrapping/unwrap' || path === 'sys/wrapping/rewrap'
+  const own = request.token && (request.data['token'] ?? request.token) === request.token
+  return opens && own
+    ? new Failure('bad_request', 'wrapping token is not valid or does not exist')
+    : new Failure('permission_denied', INVALID_TOKEN)
 }
 
 export function fromAllowedAddress(cidrs: readonly string[], address: string): boolean {
