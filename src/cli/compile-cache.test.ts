@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { cacheFolder, isOurs } from './compile-cache.ts'
+import { cacheFolder, isOurs } from '../../bin/compile-cache.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'coffer-cache-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -17,7 +17,8 @@ type NewMount = Pick<MountEntry, 'path' | 'class' | 'type'> & Partial<MountEntry
 export function newMountEntry(mount: NewMount, random: Random): MountEntry {
   return {
     uuid: uuid(random),
-    accessor: `${mount.type}_${random(4).toString('hex')}`,
+    // As Vault names them: auth_approle_0a1b2c3d.
+    accessor: `${mount.class === 'auth' ? 'auth_' : ''}${mount.type}_${random(4).toString('hex')}`,
     description: '',
     options: null,
     config: NO_TUNING,

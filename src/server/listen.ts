@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import { type Server as SecureServer } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
 import { type Core } from '../core/core.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
@@ -56,7 +56,8 @@ export async function listen(core: Core, options: ListenOptions): Promise<Listen
     },
     done: () => void inFlight--,
   }
-  const server = tls ? createSecureServer(tlsContext(tls)) : createServer()
+  // Loaded only where it is used: 5 MB.
+  const server = tls ? (await import('node:https')).createServer(tlsContext(tls)) : createServer()
   server.on('request', (request, response) => {
     if (closing) response.shouldKeepAlive = false
     void answer(request, response, wire)

@@ -1,5 +1,6 @@
 /** Every store through the one suite, and what only the one on disk can show. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,4 +59,16 @@ test('sqlite store says after close that it is closed', async () => {
   await store.close()
   await rejects(store.write([put('k', '1')], NOTHING_EXPECTED), /closed/)
   ok(true)
+})
+
+test('sqlite store that is only open does not keep its process alive', () => {
+  const code = `
+    const { sqliteStore } = await import(${JSON.stringify(import.meta.resolve('./sqlite.ts'))})
+    const store = sqliteStore({ path: ${JSON.stringify(freshPath())} })
+    await store.write([], { keys: [], ranges: [] })
+    console.log('written')`
+  const args = ['--no-warnings', '--input-type=module', '-e', code]
+  const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 5_000 })
+  equal(stdout, 'written\n')
+  equal(status, 0)
 })

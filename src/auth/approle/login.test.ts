@@ -91,7 +91,7 @@ test('login gives a token with the settings of the role', async () => {
   const secretId = await make({ metadata: '{"host":"h1","role_name":"forged"}' })
   deepEqual(await logIn(` ${secretId}\n`, ' web '), {
     alias: 'web',
-    displayName: 'approle',
+    displayName: '',
     metadata: { host: 'h1', role_name: 'web' },
     token: {
       policies: ['a', 'b'],

@@ -44,7 +44,7 @@ async function logIn(call: Call<{ role_id: string | undefined; secret_id: string
   }
   return login({
     alias: role.role_id,
-    displayName: 'approle',
+    displayName: '',
     // The role's name comes last: whoever makes secret ids must not choose it.
     metadata: { ...proven?.entry.metadata, role_name: name },
     token: tokenOf(role, narrower),

@@ -86,7 +86,7 @@ test('sys/auth enables, lists and shows a method', async () => {
   deepEqual(list.body['team/machines/'], list.body.data!['team/machines/'])
   const { body } = await ask('read', 'sys/auth/team/machines')
   deepEqual(body.data, list.body.data!['team/machines/'])
-  match(String(body.data!['accessor']), /^approle_[0-9a-f]{8}$/)
+  match(String(body.data!['accessor']), /^auth_approle_[0-9a-f]{8}$/)
   deepEqual(body.data!['config'], {
     default_lease_ttl: 0,
     max_lease_ttl: 0,
