@@ -39,7 +39,7 @@ export function strayPages(pages: ReadonlyMap<string, string>): string[] {
 
 /** What a server has: an engine that is not in this list is not in the build either. */
 async function everyEngine(): Promise<readonly Engine[]> {
-  const core = openCore({ storage: { type: 'inmem' }, listeners: [], log: () => {} })
+  const { core } = openCore({ storage: { type: 'inmem' }, listeners: [], log: () => {} })
   const { engines } = core
   await core.close()
   return engines

@@ -17,9 +17,9 @@ const MEMO_MAX = 20_000
 
 export type Names = {
   /** The store's key of a path. */
-  hide(path: string): string
+  hide: (path: string) => string
   /** The name that was hidden under a folder path ('' or ending in '/'); keeps a trailing slash. */
-  show(folder: string, hidden: string): string
+  show: (folder: string, hidden: string) => string
 }
 
 export function names(key: Uint8Array): Names {

@@ -7,13 +7,7 @@
  * from it (a compiled policy, a reply's text) on its identity.
  */
 import { parseJson } from '../lib/json.ts'
-import {
-  type Awaitable,
-  type Page,
-  type Store,
-  StoreConflict,
-  type Write,
-} from '../storage/store.ts'
+import { type Awaitable, type Page, type Store, type Write } from '../storage/store.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
 import { type Names, names } from './names.ts'
 import { keyUsage, type KeyUsage } from './usage.ts'

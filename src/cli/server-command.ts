@@ -106,8 +106,9 @@ async function runDev(dev: Dev): Promise<number> {
     log: dev.log,
     settings: { version: reportedVaultVersion(), dev: true },
   }
-  const core = openCore(options)
-  const running = await listening(() => serve(core, options), dev.address)
+  const open = openCore(options)
+  const { core } = open
+  const running = await listening(() => serve(open, options), dev.address)
   const keys = await openDev(core, dev).catch(async (error: unknown) => {
     await running.close()
     throw error instanceof DevDataError ? new CliError(error.message) : error

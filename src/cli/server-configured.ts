@@ -34,10 +34,11 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   const options = serverOptions(config, log)
   if (sibling) options.announce = (message) => sibling.announce(message)
   const address = config.listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
-  const core = openCore(options)
+  const open = openCore(options)
+  const { core } = open
   await sibling?.join(core.keeper)
   await core.keeper.openItself()
-  const running = await listening(() => serve(core, options), address)
+  const running = await listening(() => serve(open, options), address)
   let stop = () => {}
   if (sibling) {
     sibling.obey({ stop: () => stop(), reload: () => running.reload() })

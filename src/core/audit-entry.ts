@@ -168,7 +168,7 @@ function dataPart(reply: Reply, turn: Turn, device: DeviceView): string | undefi
 function issuedPart(auth: Record<string, unknown>, { hasher, hashAccessor }: DeviceView): string {
   const hidden = { ...auth }
   hidden['client_token'] = hasher.hash(String(auth['client_token']))
-  if (auth['accessor'] && hashAccessor) hidden['accessor'] = hasher.hash(String(auth['accessor']))
+  if (auth['accessor'] && hashAccessor) hidden['accessor'] = hasher.hash(auth['accessor'] as string)
   return quote(hidden)
 }
 
@@ -176,7 +176,7 @@ function wrapPart(info: Record<string, unknown>, { hasher, hashAccessor }: Devic
   const hidden = { ...info, token: hasher.hash(String(info['token'])) }
   for (const name of ['accessor', 'wrapped_accessor']) {
     if (info[name] && hashAccessor)
-      Object.assign(hidden, { [name]: hasher.hash(String(info[name])) })
+      Object.assign(hidden, { [name]: hasher.hash(info[name] as string) })
   }
   return quote(hidden)
 }

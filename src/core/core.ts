@@ -18,6 +18,7 @@ import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import { compileMount, type Mount, type Mounts, mounts, type SystemTtl } from './mounts.ts'
 import { handle } from './pipeline.ts'
+import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { aclFinder } from './policy-store.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
@@ -39,9 +40,13 @@ export type CoreOptions = {
   log?: (level: 'info' | 'warn' | 'error', text: string) => void
   settings?: Partial<Settings>
   help?: (core: Core, turn: Turn) => Reply
+  /** Told of every answer, for metrics. */
+  observe?: Observe
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
+
+export type Observe = (turn: Turn, answer: { status: number; seconds: number }) => void
 
 /** Facts about this server that its endpoints tell. */
 export type Settings = {
@@ -73,6 +78,7 @@ export type Core = {
   /** `sys/`, which answers even when there is no mount table to read. */
   sysMount(path: string): Mount | undefined
   help(turn: Turn): Reply
+  readonly observe: Observe | undefined
   report(error: Error, request: Request): void
   log(level: 'info' | 'warn' | 'error', text: string): void
   /** Ends what a request has made, when its answer may not be given. */
@@ -156,6 +162,7 @@ export function createCore(options: CoreOptions): Core {
       mounts: mountParts,
       tokens: tokenParts,
       report: warn,
+      upkeep: async () => void (await rotateWhenDue(core)),
     }),
     get engines() {
       return engines
@@ -182,6 +189,7 @@ export function createCore(options: CoreOptions): Core {
     },
     aclOf: (tx, token) => aclOf(tx, token, clock.now()),
     sysMount: (path) => (path.startsWith('sys/') ? sysMount : undefined),
+    observe: options.observe,
     help: (turn) => {
       if (!options.help) throw new Failure('unsupported_operation')
       return options.help(core, turn)

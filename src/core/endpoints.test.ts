@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
-import { defineEngine, endpoint, Failure, t } from '../kit/kit.ts'
+import { defineEngine, endpoint, type Failure, t } from '../kit/kit.ts'
 import { parseFields, routesOf } from './endpoints.ts'
 
 const at = (path: string) =>

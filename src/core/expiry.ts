@@ -16,6 +16,7 @@ const DUTY_PATH = 'duty/expiry'
 const DUTY_MS = 15_000
 const POLL_MS = 1_000
 const BATCH = 200
+const UPKEEP_PASSES = 600
 
 type Duty = { node: string; epoch: number; until: number }
 
@@ -35,12 +36,15 @@ export type ExpiryParts = {
   mounts: Mounts
   tokens: Tokens
   report: (trouble: string) => void
+  /** What the node on duty does now and then. */
+  upkeep?: () => Promise<void>
 }
 
 export function expiry(parts: ExpiryParts): Expiry {
   const { node, clock, mounts, tokens } = parts
   let cancel: (() => void) | undefined
   let running = false
+  let passes = 0
   let epoch = 0
 
   /** Runs `act` in a transaction of its own, again when it meets another writer. */
@@ -133,6 +137,7 @@ export function expiry(parts: ExpiryParts): Expiry {
   async function pass(): Promise<void> {
     const space = parts.space()
     if (!space || !(await onDuty())) return
+    if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
     for (let more = true; more;) {
       const { entries } = await space.due(clock.now(), BATCH)
       more = entries.length === BATCH

@@ -56,12 +56,6 @@ function validId(id: string): boolean {
   return id !== '' && !id.startsWith('/') && !id.endsWith('/') && !id.includes('//')
 }
 
-/** The lease, unless it has ended or is ending. */
-export async function liveLease(tx: Tx, id: string, now: number): Promise<LeaseEntry | undefined> {
-  const entry = await getLease(tx, id)
-  return entry && !entry.revoking && entry.expiresAt > now ? entry : undefined
-}
-
 export function saveLease(tx: Tx, entry: LeaseEntry): void {
   // An irrevocable lease waits for a person, not for the clock.
   const due = entry.irrevocable ? undefined : entry.revoking ? retryAt(entry) : entry.expiresAt

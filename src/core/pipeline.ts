@@ -49,6 +49,12 @@ const ATTEMPTS_MAX = 5
 
 /** The answer to a request. Never throws: whatever goes wrong is an answer too. */
 export async function handle(request: Request, core: Core): Promise<Response> {
+  const startedAt = performance.now()
+  const done = (turn: Turn): Response => {
+    const answer = response(turn)
+    core.observe?.(turn, { status: answer.status, seconds: (performance.now() - startedAt) / 1000 })
+    return answer
+  }
   for (let attempt = 1; ; attempt++) {
     const turn = newTurn(request, core.clock.now())
     try {
@@ -57,7 +63,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       if (!again) {
         for (const act of turn.atLast) await act()
         for (const act of turn.afterReply) setImmediate(act)
-        return response(turn)
+        return done(turn)
       }
       if (attempt < ATTEMPTS_MAX) continue
       turn.refusal = new Failure('conflict')
@@ -65,7 +71,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
     }
     core.report(turn.refusal, request)
-    return response(turn)
+    return done(turn)
   }
 }
 

@@ -1,6 +1,6 @@
 /** The steps of the pipeline, each small enough to be right at a glance. `pipeline.ts` orders them. */
 import { type Call, type EntryStore } from '../kit/call.ts'
-import { type Endpoint, type Handler, type Verb } from '../kit/engine.ts'
+import { type Endpoint, type Verb } from '../kit/engine.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Answer, Reply } from '../kit/reply.ts'
 import { JsonText } from '../kit/json-text.ts'
@@ -29,6 +29,11 @@ export async function findMount(turn: Turn, core: Core): Promise<void> {
       : core.sysMount(turn.path)
   if (!turn.mount) return
   turn.match = turn.mount.routes.match(turn.path.slice(turn.mount.entry.path.length))
+  if (request.help) {
+    // What an endpoint takes is no secret, and help changes nothing.
+    turn.kind = 'public'
+    return
+  }
   if (!turn.match) return
   // One spelling: what the routes take for the same path must be the same to the ACL.
   if (
@@ -145,15 +150,16 @@ export function isThereSuchAPath(turn: Turn): void {
   if (!mount) {
     throw new Failure('not_found', `no handler for route "${path}". route entry not found.`)
   }
+  if (request.help) return
   if (!match) throw new Failure('unsupported_path', undefined, { wrapped: true })
-  if (request.help || handlerOf(match.endpoint, request.verb)) return
+  if (handlerOf(match.endpoint, request.verb)) return
   throw new Failure('unsupported_operation', undefined, { wrapped: true })
 }
 
-const handlerOf = (endpoint: Endpoint, verb: Verb) => endpoint[verb] as Handler<never> | undefined
+const handlerOf = (endpoint: Endpoint, verb: Verb) => endpoint[verb]
 
 export function readFields(turn: Turn): void {
-  turn.fields ??= parseFields(turn.match!, turn.request.data)
+  if (!turn.request.help) turn.fields ??= parseFields(turn.match!, turn.request.data)
 }
 
 /** What an engine sees of the request. Its writes go through a view that ends at its mount. */

@@ -63,7 +63,7 @@ export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists'> & {
  * be empty. The most specific path wins.
  */
 export function endpoint<F extends Fields>(path: string, spec: EndpointSpec<F>): Endpoint {
-  return { ...spec, path } as Endpoint
+  return { ...spec, path }
 }
 
 export type LeaseKind = {

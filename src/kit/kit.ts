@@ -4,7 +4,7 @@ export { collection, type Call, type Caller, type EntryStore, type MountView } f
 export { defineEngine, endpoint, type Endpoint, type Engine } from './engine.ts'
 export { Failure, refuse } from './failure.ts'
 export { JsonText } from './json-text.ts'
-export { accepted, bare, lease, login, raw, reply, Reply, warn, withStatus } from './reply.ts'
+export { accepted, lease, login, reply, Reply, warn, withStatus } from './reply.ts'
 export {
   applyTokenFields,
   canonicalPolicies,

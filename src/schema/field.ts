@@ -157,7 +157,7 @@ export const t = {
     field<Record<string, unknown>>(o, { type: 'object' }, parseMap) as Field<
       Maybe<Record<string, unknown>, O>
     >,
-  any: <const O extends Options<unknown>>(o: O) => field<unknown>(o, {}, (input) => input),
+  any: (o: Options<unknown>) => field<unknown>(o, {}, (input) => input),
   oneOf: <const V extends string, const O extends Options<V>>(values: readonly V[], o: O) =>
     field<V>(o, { type: 'string', enum: values }, (input) => {
       const word = text(input)

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http'
 import { type Server as SecureServer } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
 import { type Core } from '../core/core.ts'
+import { InFlight } from '../core/in-flight.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
 import { responseHeaders } from './response-headers.ts'
 import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
@@ -37,9 +38,12 @@ const IN_FLIGHT_MAX = 2_000
 /** Always let in: an operator must be able to see and unseal a server that is drowning. */
 const RESERVED = new Set(['sys/health', 'sys/seal-status', 'sys/unseal'])
 
-export async function listen(core: Core, options: ListenOptions): Promise<Listener> {
+export async function listen(
+  core: Core,
+  options: ListenOptions,
+  inFlight: InFlight = new InFlight(),
+): Promise<Listener> {
   const { tls } = options
-  let inFlight = 0
   let closing = false
   const wire: WireOptions = {
     handle: (request) => core.handle(request),
@@ -49,12 +53,10 @@ export async function listen(core: Core, options: ListenOptions): Promise<Listen
     openMetrics: options.unauthenticatedMetricsAccess ?? false,
     headers: responseHeaders(options.customResponseHeaders, tls !== undefined),
     addressOf: (request) => forwardedAddress(request, options),
-    admit(path) {
-      if (inFlight >= IN_FLIGHT_MAX && !RESERVED.has(path)) return false
-      inFlight++
-      return true
-    },
-    done: () => void inFlight--,
+    enter: (request) =>
+      inFlight.size < IN_FLIGHT_MAX || RESERVED.has(request.path)
+        ? inFlight.enter(request)
+        : undefined,
   }
   // Loaded only where it is used: 5 MB.
   const server = tls ? (await import('node:https')).createServer(tlsContext(tls)) : createServer()

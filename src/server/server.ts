@@ -1,10 +1,18 @@
 /** A running server: a store, a core with everything this build has, and its listeners. */
 import { type StaticKey } from '../barrier/seal.ts'
 import { type Core, createCore, type Settings } from '../core/core.ts'
+import { InFlight } from '../core/in-flight.ts'
 import { type Announcement } from '../core/keeper.ts'
+import { countTurn, createMetrics, measuredStore } from '../core/metrics.ts'
 import { type SystemTtl } from '../core/mounts.ts'
+import { type LogLevel as LogLevelHandle } from '../core/sys/config.ts'
 import { sysEngine } from '../core/sys/sys.ts'
 import { tokenEngine } from '../core/token/engine.ts'
+import { type Turn } from '../core/turn.ts'
+import { helpBody } from '../derive/help.ts'
+import { openapi } from '../derive/openapi.ts'
+import { bare, type Reply } from '../kit/reply.ts'
+import { VAULT_VERSION } from '../lib/version.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { sqliteStore } from '../storage/sqlite.ts'
 import { type Store } from '../storage/store.ts'
@@ -24,8 +32,12 @@ export type ServerOptions = {
   settings?: Partial<Settings>
   /** Audit devices of the configuration file: there from the first unsealed moment. */
   audit?: readonly AuditBlock[]
+  /** What sys/loggers reads and changes. */
+  logLevel?: LogLevelHandle
   announce?: (message: Announcement) => Promise<void> | void
 }
+
+export type OpenCore = { core: Core; inFlight: InFlight }
 
 export type RunningServer = {
   readonly core: Core
@@ -43,12 +55,23 @@ function openStore(storage: StorageOptions): Store {
 }
 
 /** The core alone, before it listens: dev mode initializes it first. */
-export function openCore(options: ServerOptions): Core {
+export function openCore(options: ServerOptions): OpenCore {
+  const metrics = createMetrics()
+  const inFlight = new InFlight()
+  const { version } = { version: VAULT_VERSION, ...options.settings }
+  const parts = {
+    metrics,
+    inFlight,
+    openapi,
+    ...(options.logLevel && { logLevel: options.logLevel }),
+  }
   const core = createCore({
-    store: openStore(options.storage),
+    store: measuredStore(openStore(options.storage), metrics),
+    help: (_core, turn) => helpOf(turn, version),
+    observe: (turn, answer) => countTurn(metrics, turn, answer),
     engines: ENGINES,
     auditTypes: AUDIT_TYPES,
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines: (self) => ({ sys: sysEngine(self, parts), token: tokenEngine(self) }),
     log: options.log,
     ...(options.staticKeys && { staticKeys: options.staticKeys }),
     ...(options.ttl && { ttl: options.ttl }),
@@ -58,13 +81,22 @@ export function openCore(options: ServerOptions): Core {
       beforeOpen: (tx, self) => declareAudit(tx, self, options.audit!),
     }),
   })
-  return core
+  return { core, inFlight }
 }
 
-export async function serve(core: Core, options: ServerOptions): Promise<RunningServer> {
+function helpOf(turn: Turn, version: string): Reply {
+  const mount = turn.mount!
+  const described = { path: mount.entry.path, engine: mount.engine }
+  return bare(helpBody(described, { path: turn.path, endpoint: turn.match?.endpoint }, { version }))
+}
+
+export async function serve(
+  { core, inFlight }: OpenCore,
+  options: ServerOptions,
+): Promise<RunningServer> {
   const listeners: Listener[] = []
   try {
-    for (const at of options.listeners) listeners.push(await listen(core, at))
+    for (const at of options.listeners) listeners.push(await listen(core, at, inFlight))
   } catch (error) {
     for (const listener of listeners) await listener.close(0)
     throw error

@@ -6,6 +6,7 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http'
 import { canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
+import { type InFlightRequest } from '../core/in-flight.ts'
 import { type Request, type Response } from '../core/turn.ts'
 import { type Verb } from '../kit/engine.ts'
 import { type JsonBudget } from '../lib/json.ts'
@@ -27,9 +28,8 @@ export type WireOptions = {
   /** On every answer. */
   headers: HeadersOf
   addressOf(request: IncomingMessage): string
-  /** Asked before anything is read: false = too much is going on. */
-  admit(path: string): boolean
-  done(): void
+  /** Asked before anything is read: undefined = too much is going on. The result leaves again. */
+  enter(request: InFlightRequest): (() => void) | undefined
 }
 
 type Headers = {
@@ -131,7 +131,11 @@ async function respond(
   const verb = VERBS[method]
   if (!verb) return json(405, '{"errors":[]}')
   const path = canonicalPath(urlPath.slice('/v1/'.length))
-  if (!options.admit(path)) throw new Failure('overloaded')
+  const remoteAddress = options.addressOf(request)
+  const remotePort = request.socket.remotePort ?? 0
+  const receivedAt = Date.now()
+  const leave = options.enter({ id, method, path, remoteAddress, remotePort, receivedAt })
+  if (!leave) throw new Failure('overloaded')
   try {
     const query = mark < 0 ? undefined : new URLSearchParams(url.slice(mark + 1))
     const headers = readHeaders(request.rawHeaders)
@@ -152,13 +156,13 @@ async function respond(
       ...(headers.wrapFormat && { wrapFormat: headers.wrapFormat }),
       ...(asked.help && { help: true }),
       ...(options.openMetrics && { openMetrics: true }),
-      remoteAddress: options.addressOf(request),
-      remotePort: request.socket.remotePort ?? 0,
+      remoteAddress,
+      remotePort,
       headers: {},
-      receivedAt: 0,
+      receivedAt,
     })
   } finally {
-    options.done()
+    leave()
   }
 }
 

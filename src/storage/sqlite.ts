@@ -8,7 +8,7 @@
  */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { openDatabase } from './sqlite-file.ts'
 import { sqliteWriter } from './sqlite-writer.ts'
 import { type Changes, endOf, type Entry, type Page, type Store } from './store.ts'
@@ -49,8 +49,7 @@ export function sqliteStore({ path }: SqliteOptions): Store {
     type: 'sqlite',
     get: (key) =>
       reading(() => {
-        const row = read.get.get(key) as { value: Uint8Array; revision: number } | undefined
-        return row as Entry | undefined
+        return read.get.get(key) as Entry | undefined
       }),
     list: (prefix, page) => reading(() => list(read, prefix, page)),
     write: (batch, expect) => writer.write(batch, expect),

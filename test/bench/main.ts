@@ -130,7 +130,7 @@ if (values.json) {
     const ofPeer = row.ofPeer === undefined ? '' : `${row.ofPeer.toFixed(2)}x`
     console.log(
       `${row.who.padEnd(8)}${row.what.padEnd(22)}${String(row.perSecond).padStart(12)}` +
-        `${`${(row.ofBare * 100).toFixed(1)} %`.padStart(10)}` +
+        `${(row.ofBare * 100).toFixed(1)} %`.padStart(10) +
         `${(row.cpuUs?.toFixed(1) ?? '').padStart(8)}${row.p50Ms.toFixed(2).padStart(9)}` +
         `${row.p99Ms.toFixed(2).padStart(9)}${ofPeer.padStart(9)}`,
     )

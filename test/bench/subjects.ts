@@ -11,7 +11,7 @@ export type Prepared = {
   subject: Subject
   read: Ask
   login: Ask
-  write(n: number): Ask
+  write: (n: number) => Ask
   list: Ask
 }
 

@@ -108,7 +108,7 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
         status: answer.status,
         body: text === '' ? null : JSON.parse(text),
         text,
-      } as Answered
+      }
 
       async function answerOf() {
         try {

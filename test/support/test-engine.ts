@@ -3,7 +3,7 @@
  * field parsing; no HTTP, no policies. Time stands still until `clock.advance`.
  */
 import { parseFields, routesOf } from '../../src/core/endpoints.ts'
-import { type Call, type EntryStore, type Operation } from '../../src/kit/call.ts'
+import { type Call, type EntryStore } from '../../src/kit/call.ts'
 import { type Engine, type Verb } from '../../src/kit/engine.ts'
 import { Failure } from '../../src/kit/failure.ts'
 import { JsonText } from '../../src/kit/json-text.ts'
@@ -61,7 +61,7 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
       data,
       given,
       body,
-      operation: verb === 'write' ? 'update' : (verb as Operation),
+      operation: verb === 'write' ? 'update' : verb,
       path,
       mount: {
         path: `${engine.type}/`,
