@@ -258,7 +258,7 @@ test('a token is renewed while it may be, and replaced when it may live no longe
     await new Promise((done) => setTimeout(done, 100))
   }
   ok(held.get(first)! > 2100, 'it outlived its first two seconds')
-  ok(held.get(first)! < 4100, 'and not its longest life')
+  ok(held.get(first)! < 5000, 'and not its longest life')
   ok(held.size >= 2 && held.size <= 4)
 })
 
