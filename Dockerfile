@@ -35,6 +35,6 @@ VOLUME ["/var/lib/coffer", "/var/log/coffer"]
 EXPOSE 8200
 # A sealed server (2) is well: it waits for its operators, and a restart would not open it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
-  CMD coffer status > /dev/null 2>&1 || [ $? -eq 2 ]
+  CMD ["sh", "-c", "coffer status > /dev/null 2>&1 || [ $? -eq 2 ]"]
 ENTRYPOINT ["/opt/coffer/bin/coffer"]
 CMD ["server", "-config=/etc/coffer/coffer.hcl"]

@@ -46,7 +46,9 @@ const [gather = [], final = []] = stages
 const all = (stage: readonly Instruction[], word: string) =>
   stage.filter((one) => one.word === word).map(({ rest }) => rest)
 const config = readFileSync('examples/container/coffer.hcl', 'utf8')
-const health = all(final, 'HEALTHCHECK')[0]?.replace(/^.*?\bCMD\s+/, '') ?? ''
+const health = JSON.parse(
+  all(final, 'HEALTHCHECK')[0]?.replace(/^.*?\bCMD\s+/, '') ?? '[]',
+) as string[]
 
 /** What a stage copies from the tree: [sources, target]. */
 const copied = (stage: readonly Instruction[]) =>
@@ -169,7 +171,7 @@ suite('what the image copies, laid out', () => {
     const check = () => {
       const path = `${join(dir, 'bin')}:${process.env['PATH']}`
       const checked = { ...env, PATH: path, VAULT_ADDR: server.address }
-      return spawnSync('sh', ['-c', health], { env: checked }).status
+      return spawnSync(health[0] ?? '', health.slice(1), { env: checked }).status
     }
     equal(check(), 0)
     await server.restart({ unseal: false })
