@@ -145,7 +145,7 @@ test('space keeps no name and no value in clear', async () => {
   const tx = await space.begin()
   tx.put('logical/canary-name/x', { password: 'canary-value' })
   await space.commit(tx)
-  for (const key of (await store.changes(0))!.keys) {
+  for (const key of (await store.changes(0))!.keys.keys()) {
     const entry = await store.get(key)
     const seen = key + Buffer.from(entry!.value).toString('latin1')
     ok(!/canary/.test(seen), key)
@@ -259,4 +259,37 @@ test('encryption count survives a new process and never goes back', async () => 
   tx.put('x', {})
   await restarted.commit(tx)
   ok((await restarted.encryptions()) > 2 ** 20)
+})
+
+test('space does not keep what it has written when it already knows of a later writer', async () => {
+  const inner = memoryStore()
+  let hold: Promise<void> | undefined
+  const late = {
+    ...inner,
+    async write(...args: Parameters<typeof inner.write>) {
+      const revision = await inner.write(...args)
+      await hold
+      return revision
+    },
+  }
+  const { space, made } = await freshSpace(late)
+  const other = new Space(inner, made.rootKey, made.keyring)
+  const first = await space.begin()
+  first.put('x', { by: 'first' })
+  await space.commit(first)
+  await (await space.begin()).get('x')
+  let release = () => {}
+  hold = new Promise((done) => (release = done))
+  const mine = await space.begin()
+  mine.put('x', { by: 'me' })
+  const acknowledged = space.commit(mine)
+  await new Promise((done) => setImmediate(done))
+  const theirs = await other.begin()
+  deepEqual(await theirs.get('x'), { by: 'me' })
+  theirs.put('x', { by: 'them' })
+  await other.commit(theirs)
+  await space.begin()
+  release()
+  await acknowledged
+  deepEqual(await (await space.begin()).get('x'), { by: 'them' })
 })

@@ -86,16 +86,19 @@ export class Space {
       if (revision > 0) await this.#reloadKeyring()
       return
     }
-    for (const key of changes.keys) {
+    for (const [key, at] of changes.keys) {
       if (key === KEYRING_KEY) await this.#reloadKeyring()
-      this.#forget(key)
+      this.#forget(key, at)
     }
     this.#revision = changes.revision
   }
 
-  #forget(key: string): void {
+  /** Drops what has changed, unless it is what this process itself has written then. */
+  #forget(key: string, changedAt: number): void {
     const path = this.#pathOf.get(key)
     if (path === undefined) return
+    const known = this.#young.get(path) ?? this.#old.get(path)
+    if (known?.revision === changedAt) return
     this.#pathOf.delete(key)
     this.#young.delete(path)
     this.#old.delete(path)
@@ -168,6 +171,7 @@ export class Space {
     const writes = tx.pending()
     if (!this.#usage.take(writes.length)) await this.#usage.refill(writes.length)
     const batch: Write[] = [...(also.writes ?? [])]
+    const written: { path: string; key: string; text: string }[] = []
     for (const [path, value] of writes) {
       const key = this.#names.hide(path)
       if (value === undefined) {
@@ -175,12 +179,19 @@ export class Space {
         continue
       }
       const due = tx.dueOf(path)
-      const sealed = this.#keyring.sealRecord(key, Buffer.from(JSON.stringify(value)))
+      const text = JSON.stringify(value)
+      const sealed = this.#keyring.sealRecord(key, Buffer.from(text))
+      if (text.length <= CACHED_BYTES_MAX) written.push({ path, key, text })
       batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
     }
     const expect = tx.expectations()
     for (const key of also.absent ?? []) expect.keys.push({ key, revision: 0 })
-    await this.store.write(batch, expect)
+    const revision = await this.store.write(batch, expect)
+    // Once the refresh has gone past this revision, it may already know of a later writer; what was
+    // written here is then no longer sure to be what stands there.
+    if (this.#revision < revision) {
+      for (const own of written) this.#remember(writtenEntry({ ...own, revision }))
+    }
     // Whoever comes after this must see it, even in the same turn.
     this.#asked = false
   }
@@ -203,6 +214,23 @@ export class Space {
   /** How many records the newest key has sealed, by the persisted count (never too low). */
   encryptions(): Promise<number> {
     return this.#usage.total()
+  }
+}
+
+/**
+ * What was just written, as it would be read: parsed from its text, so that a handler never gets an
+ * object another one has made, but only when somebody asks.
+ */
+function writtenEntry(made: { path: string; key: string; text: string; revision: number }): Cached {
+  let value: object | undefined
+  return {
+    path: made.path,
+    key: made.key,
+    revision: made.revision,
+    get value() {
+      value ??= parseJson(made.text) as object
+      return value
+    },
   }
 }
 
@@ -317,6 +345,7 @@ export class Tx {
 
   expectations() {
     return {
+      since: this.#since,
       keys: this.#reads.map(({ key, revision }) => ({ key, revision })),
       ranges: this.#ranges.map((prefix) => ({
         prefix: this.#space.keyOf(prefix),
@@ -336,6 +365,9 @@ export class Tx {
     if (!changes) return false
     const read = new Set(this.#reads.map(({ key }) => key))
     const ranges = this.#ranges.map((prefix) => this.#space.keyOf(prefix))
-    return !changes.keys.some((key) => read.has(key) || ranges.some((p) => key.startsWith(p)))
+    for (const key of changes.keys.keys()) {
+      if (read.has(key) || ranges.some((prefix) => key.startsWith(prefix))) return false
+    }
+    return true
   }
 }

@@ -17,8 +17,12 @@ type ExactJson = {
 }
 const exact = JSON as unknown as ExactJson
 
-/** A number with more digits than a double surely keeps, or in a spelling a double would change. */
-const UNSAFE_NUMBER = /(?<![\w.+-])-?(?:\d{16,}|\d+\.\d*|\d+(?:\.\d+)?[eE]|0(?![\d.]))/
+/**
+ * A number with more digits than a double surely keeps, or in a spelling a double would change. It
+ * stands where a number can stand, so that times inside strings do not look like one.
+ */
+const UNSAFE_NUMBER =
+  /(?<=^|[[,:\s])(?:-?(?:\d{16,}|\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|-0)(?=$|[\s,\]}])/
 
 /** Parses JSON; throws SyntaxError as JSON.parse does, whose text quotes the input: never pass it on. */
 export function parseJson(text: string): unknown {

@@ -4,7 +4,24 @@ import { randomBytes, randomUUID } from 'node:crypto'
 /** `bytes` unpredictable bytes, in a buffer that shares its memory with nobody. */
 export type Random = (bytes: number) => Buffer
 
-export const systemRandom: Random = (bytes) => randomBytes(bytes)
+const POOL_BYTES = 4096
+const SMALL_BYTES = 256
+let pool: Buffer = Buffer.alloc(0)
+let taken = 0
+
+/** The system's generator. Small requests share one call to it, which costs 2 us each time. */
+export const systemRandom: Random = (bytes) => {
+  if (bytes > SMALL_BYTES) return randomBytes(bytes)
+  if (taken + bytes > pool.length) {
+    pool = randomBytes(POOL_BYTES)
+    taken = 0
+  }
+  const part = pool.subarray(taken, (taken += bytes))
+  const own = Buffer.from(part)
+  // What has been handed out must not be found here later.
+  part.fill(0)
+  return own
+}
 
 /** A version 4 UUID (RFC 9562, section 5.4) from the given source. */
 export function uuid(random: Random = systemRandom): string {

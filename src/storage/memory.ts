@@ -24,13 +24,13 @@ export function memoryStore(): Store {
     if (expect.keys.some((k) => (entries.get(k.key)?.revision ?? 0) !== k.revision)) return false
     return expect.ranges.every(({ prefix, since }) => {
       if (since < forgotten) return false
-      return !changesAfter(since).some((key) => key.startsWith(prefix))
+      return ![...changesAfter(since).keys()].some((key) => key.startsWith(prefix))
     })
   }
 
-  function changesAfter(since: number): string[] {
-    if (since >= revision) return []
-    return [...changed].filter(([, at]) => at > since).map(([key]) => key)
+  function changesAfter(since: number): Map<string, number> {
+    if (since >= revision) return new Map()
+    return new Map([...changed].filter(([, at]) => at > since))
   }
 
   function forget(): void {

@@ -26,7 +26,7 @@ function openOnce(path: string): DatabaseSync {
     // Without FULL an acknowledged write can be undone by a power cut (WAL + NORMAL).
     db.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF')
     db.exec(
-      'PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 1000',
+      'PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000',
     )
     db.exec(SCHEMA)
     const mode = db.prepare('PRAGMA journal_mode').get() as { journal_mode: string }
@@ -44,13 +44,18 @@ function openOnce(path: string): DatabaseSync {
   }
 }
 
+/**
+ * Rows lie in the order they were made, so a commit of new entries touches few pages; keyed by
+ * their (hidden, random) names each would dirty one of its own: measured, three times the time.
+ */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS entry (
-    key TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
     revision INTEGER NOT NULL,
     value BLOB,
     due INTEGER
-  ) WITHOUT ROWID;
+  );
   CREATE INDEX IF NOT EXISTS entry_due ON entry (due) WHERE due IS NOT NULL;
   CREATE INDEX IF NOT EXISTS entry_revision ON entry (revision);
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

@@ -10,9 +10,9 @@ import { type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { getCompileCacheDir } from 'node:module'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openDatabase } from './sqlite-file.ts'
+import { type Job, pack, type PackedGroup, unpack } from './sqlite-message.ts'
 import { endOf, type Expect, StoreConflict, type Write } from './store.ts'
 
-type Job = { id: number; batch: readonly Write[]; expect: Expect }
 /** A revision, 'conflict', or the text of a storage error (which names files, never values). */
 type Outcome = { id: number; revision?: number; conflict?: true; trouble?: string }
 
@@ -24,6 +24,7 @@ export type Writer = {
 /** Deletions are remembered for this many revisions, then purged. */
 const REMEMBERED = 20_000
 const PURGE_EVERY = 5_000
+const RECENT_MAX = 20_000
 /** What waits for one commit is small and short-lived. */
 const YOUNG_MB = 4
 
@@ -74,7 +75,8 @@ export function sqliteWriter(path: string): Writer {
   const send = () => {
     const jobs = queue
     queue = []
-    worker.postMessage(jobs)
+    const group = pack(jobs)
+    worker.postMessage(group, [group.bytes.buffer])
   }
   return {
     write(batch, expect) {
@@ -114,7 +116,7 @@ function serve(path: string): void {
       port.postMessage(group.map(({ id }): Outcome => ({ id, trouble })))
     }
   }
-  port.on('message', (message: Job[] | 'close') => {
+  port.on('message', (message: PackedGroup | 'close') => {
     if (message === 'close') {
       open?.discard()
       port.close()
@@ -122,7 +124,7 @@ function serve(path: string): void {
     }
     // Whatever else has arrived by the next turn joins the group.
     if (jobs.length === 0) setImmediate(commit)
-    jobs.push(...message)
+    jobs.push(...unpack(message))
   })
 }
 
@@ -134,20 +136,24 @@ function committer(db: DatabaseSync): Committer {
   const getRevision = db.prepare("SELECT value FROM meta WHERE name = 'revision'")
   const setRevision = db.prepare("UPDATE meta SET value = ? WHERE name = 'revision'")
   const put = db.prepare(
-    'INSERT OR REPLACE INTO entry (key, revision, value, due) VALUES (?, ?, ?, ?)',
+    'INSERT INTO entry (key, revision, value, due) VALUES (?, ?, ?, ?) ON CONFLICT (key)' +
+      ' DO UPDATE SET revision = excluded.revision, value = excluded.value, due = excluded.due',
   )
-  const holds = expectations(db)
+  const recent = recentChanges()
+  const holds = expectations(db, recent)
   let purgedAt = 0
 
   return {
     commit(group) {
       begin.run()
       let { value: revision } = getRevision.get() as { value: number }
+      recent.startAt(revision)
       const outcomes = group.map(({ id, batch, expect }): Outcome => {
         if (!holds(expect)) return { id, conflict: true }
         revision++
         for (const { key, value, due } of batch) {
           put.run(key, revision, value ?? null, (value && due) ?? null)
+          recent.note(key, value === undefined ? 0 : revision)
         }
         return { id, revision }
       })
@@ -157,6 +163,7 @@ function committer(db: DatabaseSync): Committer {
         purgedAt = revision
       }
       commit.run()
+      recent.endAt(revision)
       return outcomes
     },
     discard() {
@@ -169,15 +176,46 @@ function committer(db: DatabaseSync): Committer {
   }
 }
 
-function expectations(db: DatabaseSync): (expect: Expect) => boolean {
+type Recent = ReturnType<typeof recentChanges>
+
+/**
+ * What this thread has written lately, so that most expectations cost a look into a table in memory
+ * instead of a query. Complete from `floor` on: when another process has written in between, it
+ * starts anew. A commit that fails throws the whole committer away, and this with it.
+ */
+function recentChanges() {
+  let revisions = new Map<string, number>()
+  let floor = 0
+  let last = -1
+  return {
+    startAt(revision: number): void {
+      if (revision === last && revisions.size < RECENT_MAX) return
+      revisions = new Map()
+      floor = revision
+    },
+    note: (key: string, revision: number) => void revisions.set(key, revision),
+    endAt: (revision: number) => void (last = revision),
+    /** The key's revision (0 = deleted); 'unchanged' since `since`; undefined = ask the file. */
+    of(key: string, since: number | undefined): number | 'unchanged' | undefined {
+      const known = revisions.get(key)
+      if (known !== undefined) return known
+      return since !== undefined && since >= floor ? 'unchanged' : undefined
+    },
+  }
+}
+
+function expectations(db: DatabaseSync, recent: Recent): (expect: Expect) => boolean {
   const revisionOf = db.prepare('SELECT revision FROM entry WHERE key = ? AND value IS NOT NULL')
   const forgotten = db.prepare("SELECT value FROM meta WHERE name = 'forgotten'")
   // The index on revision finds the few newest rows; the key range alone could be a whole mount.
   const newer: StatementSync = db.prepare(
     'SELECT 1 FROM entry INDEXED BY entry_revision WHERE revision > ? AND key >= ? AND key < ? LIMIT 1',
   )
-  return ({ keys, ranges }) => {
+  return ({ since: asOf, keys, ranges }) => {
     for (const { key, revision } of keys) {
+      const known = recent.of(key, asOf)
+      if (known === 'unchanged' || known === revision) continue
+      if (known !== undefined) return false
       const row = revisionOf.get(key) as { revision: number } | undefined
       if ((row?.revision ?? 0) !== revision) return false
     }

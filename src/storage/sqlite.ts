@@ -129,5 +129,5 @@ function changes(read: Statements, since: number): Changes | undefined {
   const counter = (read.revision.get() as { value: number }).value
   const rows = read.changes.all(since) as { key: string; revision: number }[]
   const newest = rows.reduce((max, row) => Math.max(max, row.revision), counter)
-  return { revision: newest, keys: rows.map((row) => row.key) }
+  return { revision: newest, keys: new Map(rows.map((row) => [row.key, row.revision])) }
 }

@@ -40,7 +40,7 @@ test('sqlite store shows one process what another has written, at its next quest
   equal(await b.revision(), 0)
   await a.write([put('k', '1')], NOTHING_EXPECTED)
   equal(await b.revision(), 1)
-  deepEqual(await b.changes(0), { revision: 1, keys: ['k'] })
+  deepEqual(await b.changes(0), { revision: 1, keys: new Map([['k', 1]]) })
   await b.write([put('k', '2')], { keys: [{ key: 'k', revision: 1 }], ranges: [] })
   equal(await a.revision(), 2)
   equal(Buffer.from((await a.get('k'))!.value).toString(), '2')

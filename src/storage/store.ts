@@ -21,6 +21,8 @@ export type Write = {
 
 /** What the caller read: the write is refused unless all of it is still so. */
 export type Expect = {
+  /** All of `keys` were so at this revision or later; lets a store look only at what came after. */
+  readonly since?: number
   /** Keys with the revision that was read; 0 = there was no such key. */
   readonly keys: readonly { readonly key: string; readonly revision: number }[]
   /** Prefixes that were listed, with the store's revision at that moment. */
@@ -32,7 +34,11 @@ export const NOTHING_EXPECTED: Expect = { keys: [], ranges: [] }
 /** At most `limit` names that sort after `after`, which itself need not exist. */
 export type Page = { after?: string; limit?: number }
 
-export type Changes = { readonly revision: number; readonly keys: readonly string[] }
+export type Changes = {
+  readonly revision: number
+  /** Each with the revision of its last change. */
+  readonly keys: ReadonlyMap<string, number>
+}
 
 export interface Store {
   /** The kind, as `storage_type` names it. */

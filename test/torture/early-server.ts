@@ -12,7 +12,7 @@ const LATE_MS = 50
 /** From now on memory answers, with what is in the file; the file follows. */
 async function runAhead(memory: Store, disk: Store): Promise<void> {
   const everything = await disk.changes(0)
-  for (const key of everything?.keys ?? []) {
+  for (const key of everything?.keys.keys() ?? []) {
     const entry = await disk.get(key)
     if (entry) await memory.write([{ key, value: entry.value }], NOTHING_EXPECTED)
   }
