@@ -1,14 +1,11 @@
 /** Kill -9 in the middle of writes: nothing that was acknowledged is lost, nothing is half there. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { killLoop } from '../torture/kill-loop.ts'
-import { endAll, ROOT_FOLDER } from '../torture/process.ts'
+import { EARLY, killLoop } from '../torture/kill-loop.ts'
+import { endAll } from '../torture/process.ts'
 import { freshSeed } from '../torture/seeded.ts'
 
 after(endAll)
-
-const EARLY = [process.execPath, '--no-warnings', join(ROOT_FOLDER, 'test/torture/early-server.ts')]
 
 test('a server that acknowledges before the write is durable is caught', async () => {
   const seed = freshSeed()

@@ -3,9 +3,17 @@
  * restart everything that was acknowledged is there, and what was under way is wholly there or not.
  * (It proves nothing about power cuts: what the kernel has been given survives the process.)
  */
+import { join } from 'node:path'
 import { checkAccessors, checkRecord, type Findings, inParallel } from './ledger.ts'
-import { type Coffer, type Home, type Launch, newHome, open } from './process.ts'
+import { type Coffer, type Home, type Launch, newHome, open, ROOT_FOLDER } from './process.ts'
 import { writers } from './writers.ts'
+
+/** The control: a server that acknowledges before the write is on disk. */
+export const EARLY = [
+  process.execPath,
+  '--no-warnings',
+  join(ROOT_FOLDER, 'test', 'torture', 'early-server.ts'),
+]
 
 export type KillLoop = {
   kills: number
