@@ -4,8 +4,9 @@
  * with four letters of a method it knows and Vault does not use; the length stays, nothing else is
  * touched. The replacement itself, sent by a client, becomes a method that is refused.
  *
- * Only the first bytes of a request are looked at. A connection is at such a point when it is new
- * or when the request before has been read to its end, which `expectRequest` says.
+ * Only the first word of a request is looked at: on a new connection, and whenever the parser has
+ * read the latest request to its end. A client that sends a request together with the one before it
+ * (pipelining, which none of Vault's clients does) cannot use LIST for it, and is refused.
  */
 import { type IncomingMessage, type Server } from 'node:http'
 import { type Socket } from 'node:net'
@@ -14,7 +15,8 @@ import { type Socket } from 'node:net'
 export const DISGUISES: Readonly<Record<string, string>> = { LINK: 'LIST', BIND: 'SCAN' }
 
 const WORD_BYTES = 4
-const SPACE = 0x20
+const [SPACE, CR, LF] = [0x20, 0x0d, 0x0a]
+const [K, N, X] = [0x4b, 0x4e, 0x58]
 const LOCK = Buffer.from('LOCK')
 const swaps: readonly (readonly [from: Buffer, to: Buffer])[] = [
   [Buffer.from('LIST'), Buffer.from('LINK')],
@@ -24,29 +26,75 @@ const swaps: readonly (readonly [from: Buffer, to: Buffer])[] = [
 ]
 const FIRST_LETTERS = new Set(swaps.map(([from]) => from[0]))
 
-/** Sockets whose next byte is the first of a request. */
-const fresh = new WeakSet<Socket>()
+type Connection = {
+  /** The newest request that the parser has told of. */
+  latest: IncomingMessage | undefined
+  /** The newest one when the first byte of the present request came. */
+  before: IncomingMessage | undefined
+  /** Whether the first word of the present request is behind us. */
+  begun: boolean
+  /** The letters of that word so far, when it comes in pieces. */
+  said: string
+}
+
+const connections = new WeakMap<Socket, Connection>()
 
 export function allowListMethod(server: Server): void {
   server.on('connection', watch)
   server.on('secureConnection', watch)
-}
-
-function watch(socket: Socket): void {
-  fresh.add(socket)
-  socket.prependListener('data', (chunk: Buffer) => {
-    if (!fresh.has(socket)) return
-    fresh.delete(socket)
-    if (!FIRST_LETTERS.has(chunk[0]) || chunk[WORD_BYTES] !== SPACE) return
-    for (const [from, to] of swaps) {
-      if (chunk.compare(from, 0, WORD_BYTES, 0, WORD_BYTES) !== 0) continue
-      to.copy(chunk)
-      return
-    }
+  server.prependListener('request', (request: IncomingMessage) => {
+    const connection = connections.get(request.socket)
+    if (connection) connection.latest = request
   })
 }
 
-/** The request has been read whole: what comes next on its connection is a new one. */
-export function expectRequest(request: IncomingMessage): void {
-  fresh.add(request.socket)
+function watch(socket: Socket): void {
+  const connection: Connection = { latest: undefined, before: undefined, begun: false, said: '' }
+  connections.set(socket, connection)
+  socket.prependListener('data', (chunk: Buffer) => {
+    const { latest, before, begun } = connection
+    if (begun) {
+      // Still inside: its header or its body has not ended, whatever these bytes look like.
+      if (latest === undefined || latest === before || !latest.complete) return
+      connection.before = latest
+      connection.begun = false
+      connection.said = ''
+    }
+    disguise(connection, chunk)
+  })
+}
+
+function disguise(connection: Connection, chunk: Buffer): void {
+  let at = 0
+  // The parser allows empty lines before a request, so a word after one counts as the first too.
+  if (connection.said === '') while (chunk[at] === CR || chunk[at] === LF) at++
+  if (at === chunk.length) return
+  if (connection.said !== '' || chunk.length - at <= WORD_BYTES) {
+    disguisePieces(connection, chunk, at)
+    return
+  }
+  connection.begun = true
+  if (!FIRST_LETTERS.has(chunk[at]) || chunk[at + WORD_BYTES] !== SPACE) return
+  for (const [from, to] of swaps) {
+    if (chunk.compare(from, 0, WORD_BYTES, at, at + WORD_BYTES) !== 0) continue
+    to.copy(chunk, at)
+    return
+  }
+}
+
+/**
+ * The same for a word that comes in pieces, a letter at a time if need be. What was passed on cannot
+ * be taken back, so LINK ends as a word that the parser refuses, as does anything after LIS but T.
+ */
+function disguisePieces(connection: Connection, chunk: Buffer, from: number): void {
+  for (let at = from; at < chunk.length; at++) {
+    const said = connection.said + String.fromCharCode(chunk[at]!)
+    connection.said = said
+    if (said === 'L' || said === 'LI') continue
+    connection.begun = said !== 'LIS'
+    if (said === 'LIS') chunk[at] = N
+    else if (said.startsWith('LIS')) chunk[at] = said === 'LIST' ? K : X
+    else if (said === 'LIN') chunk[at] = X
+    if (connection.begun) return
+  }
 }

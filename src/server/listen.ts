@@ -11,6 +11,7 @@ import { InFlight } from '../core/in-flight.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
 import { responseHeaders } from './response-headers.ts'
 import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
+import { BodyMemory } from './body.ts'
 import { forwardedAddress } from './forwarded.ts'
 import { allowListMethod } from './list-method.ts'
 import { answer, type WireOptions } from './wire.ts'
@@ -35,6 +36,9 @@ const CONNECTIONS_MAX = 4_000
 const CONNECTIONS_PER_ADDRESS_MAX = 1_000
 const HEADERS_MAX = 100
 const IN_FLIGHT_MAX = 2_000
+const BODY_BYTES_MAX = 256 * 1024 * 1024
+/** How often connections are held against their time limits; node's 30 s would make 10 s be 40. */
+const CHECK_MS = 500
 /** Always let in: an operator must be able to see and unseal a server that is drowning. */
 const RESERVED = new Set(['sys/health', 'sys/seal-status', 'sys/unseal'])
 
@@ -57,9 +61,14 @@ export async function listen(
       inFlight.size < IN_FLIGHT_MAX || RESERVED.has(request.path)
         ? inFlight.enter(request)
         : undefined,
+    bodies: new BodyMemory(BODY_BYTES_MAX),
   }
+  // The Host header is looked at together with the others, so that its absence has our form too.
+  const http = { connectionsCheckingInterval: CHECK_MS, requireHostHeader: false }
   // Loaded only where it is used: 5 MB.
-  const server = tls ? (await import('node:https')).createServer(tlsContext(tls)) : createServer()
+  const server = tls
+    ? (await import('node:https')).createServer({ ...http, ...tlsContext(tls) })
+    : createServer(http)
   server.on('request', (request, response) => {
     if (closing) response.shouldKeepAlive = false
     void answer(request, response, wire)
@@ -129,18 +138,33 @@ function limit(server: Server | SecureServer, options: ListenOptions): void {
       else perAddress.delete(address)
     })
   })
-  server.on('clientError', (_error, socket) => refuseConnection(socket as Socket))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refuseConnection(socket as Socket, REFUSALS[error.code ?? ''] ?? MALFORMED),
+  )
+  server.on('connect', (_request, socket) => refuseConnection(socket as Socket, NO_TUNNEL))
+  // What a client expects beyond `100-continue` changes nothing for us.
+  server.on('checkExpectation', (request, response) => {
+    server.emit('request', request, response)
+  })
+}
+
+type Refusal = readonly [status: string, text: string]
+const MALFORMED: Refusal = ['400 Bad Request', 'malformed HTTP request']
+const NO_TUNNEL: Refusal = ['405 Method Not Allowed', 'unsupported operation']
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'request header too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not arrive in time'],
 }
 
 /** Whatever the parser refuses ends the connection: nothing that follows can be trusted. */
-function refuseConnection(socket: Socket): void {
+function refuseConnection(socket: Socket, [status, text]: Refusal): void {
   if (!socket.writable) {
     socket.destroy()
     return
   }
-  const body = '{"errors":["malformed HTTP request"]}\n'
+  const body = `{"errors":["${text}"]}\n`
   const head = [
-    'HTTP/1.1 400 Bad Request',
+    `HTTP/1.1 ${status}`,
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
     'Cache-Control: no-store',

@@ -15,8 +15,9 @@ import { Failure, refuse } from '../kit/failure.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
 import { uuid } from '../lib/random.ts'
 import { parseBool } from '../schema/field.ts'
-import { bodyLimit, parseBody, readBody } from './body.ts'
-import { DISGUISES, expectRequest } from './list-method.ts'
+import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
+import { DISGUISES } from './list-method.ts'
+import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
 
 export type WireOptions = {
   handle(request: Request): Promise<Response>
@@ -30,59 +31,7 @@ export type WireOptions = {
   addressOf(request: IncomingMessage): string
   /** Asked before anything is read: undefined = too much is going on. The result leaves again. */
   enter(request: InFlightRequest): (() => void) | undefined
-}
-
-type Headers = {
-  token: string | undefined
-  contentType: string
-  wrapTtl: string | undefined
-  wrapFormat: string | undefined
-  namespace: string | undefined
-  vaultRequest: boolean
-}
-
-const TOKEN_BYTES_MAX = 8 * 1024
-
-/** One pass over the raw headers: `request.headers` would build an object of all of them. */
-function readHeaders(raw: readonly string[]): Headers {
-  const found: Headers = {
-    token: undefined,
-    contentType: '',
-    wrapTtl: undefined,
-    wrapFormat: undefined,
-    namespace: undefined,
-    vaultRequest: false,
-  }
-  let bearer: string | undefined
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!
-    const value = raw[i + 1]!
-    switch (name.length) {
-      case 12:
-        if (name.toLowerCase() === 'content-type') found.contentType = value
-        break
-      case 13:
-        if (name.toLowerCase() === 'x-vault-token') found.token ??= value
-        else if (bearer === undefined && value.startsWith('Bearer ')) {
-          if (name.toLowerCase() === 'authorization') bearer = value.slice('Bearer '.length)
-        }
-        break
-      case 15:
-        if (name.toLowerCase() === 'x-vault-request') found.vaultRequest = value === 'true'
-        break
-      case 16:
-        if (name.toLowerCase() === 'x-vault-wrap-ttl') found.wrapTtl ??= value
-        break
-      case 17:
-        if (name.toLowerCase() === 'x-vault-namespace') found.namespace ??= value
-        break
-      case 19:
-        if (name.toLowerCase() === 'x-vault-wrap-format') found.wrapFormat ??= value
-        break
-    }
-  }
-  found.token ||= bearer
-  return found
+  bodies: BodyMemory
 }
 
 const VERBS: Record<string, Verb> = {
@@ -104,18 +53,25 @@ export async function answer(
   options: WireOptions,
 ): Promise<void> {
   const id = uuid()
+  const head = request.method === 'HEAD'
   try {
-    send(response, await respond(request, id, options), request.method === 'HEAD', options)
+    send(response, await respond(request, id, options), { head, options })
   } catch (error) {
     const failure = failureOf(error, id)
-    // The rest of a body that is not wanted would be taken for the next request.
-    if (!request.complete) response.shouldKeepAlive = false
     const made = failureResponse(failure)
     if (failure.code === 'overloaded') made.headers = { 'Retry-After': '1' }
-    send(response, made, request.method === 'HEAD', options)
+    const rest = request.complete ? undefined : request
+    // The rest of a body that is not wanted would be taken for the next request.
+    if (rest || frameTrouble(readHeaders(request.rawHeaders), request.httpVersion)) {
+      response.shouldKeepAlive = false
+    }
+    try {
+      send(response, made, { head, options, rest })
+    } catch {
+      // An answer that broke off half-way cannot be mended.
+      response.destroy()
+    }
   }
-  if (request.complete) expectRequest(request)
-  else request.once('end', () => expectRequest(request))
 }
 
 async function respond(
@@ -136,14 +92,16 @@ async function respond(
   const receivedAt = Date.now()
   const leave = options.enter({ id, method, path, remoteAddress, remotePort, receivedAt })
   if (!leave) throw new Failure('overloaded')
+  const hold = options.bodies.hold()
   try {
     const query = mark < 0 ? undefined : new URLSearchParams(url.slice(mark + 1))
     const headers = readHeaders(request.rawHeaders)
-    checkHeaders(headers, path, options)
+    const { requireRequestHeader } = options
+    checkHeaders(headers, { path, httpVersion: request.httpVersion, requireRequestHeader })
     const hasBody = verb === 'write' || verb === 'patch'
     const asked = query ? fromQuery(query, verb, hasBody) : { verb, data: {}, help: false }
     const body = hasBody
-      ? await readBody(request, bodyLimit(path, headers.token, options.maxRequestBytes))
+      ? await readBody(request, bodyLimit(path, headers.token, options.maxRequestBytes), hold)
       : undefined
     if (verb === 'patch') checkPatchType(headers.contentType)
     return await options.handle({
@@ -162,6 +120,7 @@ async function respond(
       receivedAt,
     })
   } finally {
+    hold.release()
     leave()
   }
 }
@@ -177,20 +136,6 @@ function elsewhere(path: string): Response {
   return notFound()
 }
 
-function checkHeaders(headers: Headers, path: string, options: WireOptions): void {
-  if (options.requireRequestHeader && !headers.vaultRequest) {
-    throw new Failure('precondition_failed', 'missing X-Vault-Request header')
-  }
-  if (headers.token !== undefined && headers.token.length > TOKEN_BYTES_MAX) {
-    throw new Failure('permission_denied')
-  }
-  // A namespace that is not there must not be taken for the root one.
-  const namespace = headers.namespace?.replace(/^\/+|\/+$/g, '') ?? ''
-  if (namespace !== '' && namespace !== 'root') {
-    throw new Failure('not_found', `no handler for route "${path}". route entry not found.`)
-  }
-}
-
 type Asked = { verb: Verb; data: Record<string, unknown>; help: boolean }
 
 /** `list`, `help` and `scan` are about the request; the rest is its data when there is no body. */
@@ -198,15 +143,20 @@ function fromQuery(query: URLSearchParams, verb: Verb, hasBody: boolean): Asked 
   const help = (query.get('help') ?? '') !== ''
   const listing = flag(query.get('list'))
   flag(query.get('scan'))
-  const data: Record<string, unknown> = {}
+  const data: [name: string, value: unknown][] = []
   if (!hasBody) {
     for (const name of new Set(query.keys())) {
       if (name === 'list' || name === 'help' || name === 'scan') continue
       const values = query.getAll(name)
-      data[name] = values.length === 1 ? values[0] : values
+      data.push([name, values.length === 1 ? values[0] : values])
     }
   }
-  return { verb: verb === 'read' && listing ? 'list' : verb, data, help }
+  // Not by assignment: a parameter may be called __proto__.
+  return {
+    verb: verb === 'read' && listing ? 'list' : verb,
+    data: Object.fromEntries(data),
+    help,
+  }
 }
 
 function flag(value: string | null): boolean {
@@ -239,7 +189,14 @@ function wrapTtl(header: string | undefined): number {
   }
 }
 
-function send(response: ServerResponse, made: Response, head: boolean, options: WireOptions): void {
+type Sending = {
+  head: boolean
+  options: WireOptions
+  /** A request that is refused before all of it has come. */
+  rest?: IncomingMessage | undefined
+}
+
+function send(response: ServerResponse, made: Response, { head, options, rest }: Sending): void {
   const { status, contentType } = made
   // One flat buffer: a string made of many pieces is slow to write.
   const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
@@ -248,5 +205,34 @@ function send(response: ServerResponse, made: Response, head: boolean, options: 
   for (const name in made.headers) headers.push(name, made.headers[name]!)
   response.writeHead(status, headers)
   if (head || status === 204) response.end()
-  else response.end(body)
+  else if (!rest) response.end(body)
+  else {
+    response.write(body)
+    whenItStops(rest, () => response.end())
+  }
+}
+
+const LINGER_MS = 1_000
+const LINGER_BYTES_MAX = 64 * 1024 * 1024
+
+/**
+ * A client that is still sending when its connection closes sees a reset instead of the answer. So
+ * what it sends is read and thrown away until it has stopped, or for a moment.
+ */
+function whenItStops(request: IncomingMessage, act: () => void): void {
+  let left = LINGER_BYTES_MAX
+  const stop = () => {
+    clearTimeout(timer)
+    request.removeAllListeners('data')
+    act()
+  }
+  const timer = setTimeout(stop, request.destroyed ? 0 : LINGER_MS)
+  request.removeAllListeners('data')
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) stop()
+  })
+  request.once('end', stop)
+  request.once('close', stop)
+  request.resume()
 }
