@@ -10,13 +10,13 @@ import {
   type Write,
 } from './store.ts'
 
-/** How many deletions are remembered, so that `changes` can name them. */
-const TOMBSTONES_MAX = 10_000
+/** How many changes are remembered; who asks for older ones is told that they are forgotten. */
+const CHANGES_MAX = 20_000
 
 export function memoryStore(): Store {
   const entries = new Map<string, Entry & { due?: number | undefined }>()
-  /** Every key that ever changed, oldest change first: Map keeps insertion order. */
-  const changed = new Map<string, number>()
+  /** Every change, oldest first. */
+  let log: { revision: number; key: string }[] = []
   let revision = 0
   let forgotten = 0
 
@@ -29,17 +29,16 @@ export function memoryStore(): Store {
   }
 
   function changesAfter(since: number): Map<string, number> {
-    if (since >= revision) return new Map()
-    return new Map([...changed].filter(([, at]) => at > since))
+    let first = log.length
+    while (first > 0 && log[first - 1]!.revision > since) first--
+    return new Map(log.slice(first).map(({ key, revision: at }) => [key, at]))
   }
 
+  /** Half of the log at once, so that a write does not pay for it each time. */
   function forget(): void {
-    for (const [key, at] of changed) {
-      if (changed.size <= entries.size + TOMBSTONES_MAX) return
-      if (entries.has(key)) continue
-      changed.delete(key)
-      forgotten = at
-    }
+    if (log.length <= 2 * CHANGES_MAX) return
+    forgotten = log[CHANGES_MAX]!.revision
+    log = log.slice(CHANGES_MAX + 1).filter((change) => change.revision > forgotten)
   }
 
   return {
@@ -52,8 +51,7 @@ export function memoryStore(): Store {
       for (const { key, value, due } of batch) {
         if (value === undefined) entries.delete(key)
         else entries.set(key, { value: Uint8Array.from(value), revision, due })
-        changed.delete(key)
-        changed.set(key, revision)
+        log.push({ revision, key })
       }
       forget()
       return revision
