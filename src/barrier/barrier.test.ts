@@ -263,12 +263,12 @@ test('encryption count survives a new process and never goes back', async () => 
 
 test('space does not keep what it has written when it already knows of a later writer', async () => {
   const inner = memoryStore()
-  let hold: Promise<void> | undefined
+  const gate: { hold?: Promise<void> } = {}
   const late = {
     ...inner,
     async write(...args: Parameters<typeof inner.write>) {
       const revision = await inner.write(...args)
-      await hold
+      await gate.hold
       return revision
     },
   }
@@ -279,7 +279,7 @@ test('space does not keep what it has written when it already knows of a later w
   await space.commit(first)
   await (await space.begin()).get('x')
   let release = () => {}
-  hold = new Promise((done) => (release = done))
+  gate.hold = new Promise((done) => (release = done))
   const mine = await space.begin()
   mine.put('x', { by: 'me' })
   const acknowledged = space.commit(mine)

@@ -90,10 +90,9 @@ export function testStore(name: string, open: () => Promise<Store>): void {
     equal((await store.changes(since))?.keys.size, 0)
     await store.write([put('b', '1'), drop('a')], NOTHING_EXPECTED)
     const changes = await store.changes(since)
-    deepEqual([...changes!.keys].sort(), [
-      ['a', changes!.revision],
-      ['b', changes!.revision],
-    ])
+    equal(changes!.keys.size, 2)
+    equal(changes!.keys.get('a'), changes!.revision)
+    equal(changes!.keys.get('b'), changes!.revision)
     equal(changes!.revision, await store.revision())
     notEqual(changes!.revision, since)
     await store.write([], NOTHING_EXPECTED)
