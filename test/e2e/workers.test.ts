@@ -28,8 +28,10 @@ const sealedOf = async (client: Client) =>
 
 /** Runs `act` for every round, with the two workers taking turns as first and second. */
 async function inTurns(act: (one: Client, other: Client, round: number) => Promise<void>) {
-  const lanes = Array.from({ length: 4 }, async (_, lane) => {
-    const [a, b] = await pair(coffer)
+  // One after another: connections go to the workers in turn, so lanes in step could miss one.
+  const pairs: [Client, Client][] = []
+  while (pairs.length < 4) pairs.push(await pair(coffer))
+  const lanes = pairs.map(async ([a, b], lane) => {
     for (let round = lane; round < ROUNDS; round += 4) {
       await (round % 8 < 4 ? act(a, b, round) : act(b, a, round))
     }
