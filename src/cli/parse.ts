@@ -6,7 +6,7 @@ import { CliError } from './cli-error.ts'
 import { type Arg, type Command } from './command.ts'
 import { type Flag, type Flags } from './flag.ts'
 import { parseDuration } from './go-text.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 
 export type Parsed = {
   readonly values: Record<string, unknown>

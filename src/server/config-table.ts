@@ -4,7 +4,7 @@
  */
 import { type HclItem, type HclObject, type HclValue, isHclObject } from '../lib/hcl.ts'
 import { BadValue, type Kind, typeName } from './config-kinds.ts'
-import { nearestKey } from './config-nearest.ts'
+import { nearest } from '../lib/nearest.ts'
 import { type Place, quoted, type Report } from './config-report.ts'
 
 /** A key with a value. An empty text and `null` count as not given, as templates leave them. */
@@ -192,7 +192,7 @@ function tellUnknown(table: Table, placed: Placed, scope: Scope): void {
   const known = Object.keys(table).filter((name) => {
     return table[name]?.use === 'read' || table[name]?.use === 'block'
   })
-  const close = nearestKey(placed.item.key, known)
+  const close = nearest(placed.item.key.toLowerCase(), known)
   const all = known.sort().join(', ')
   const expected =
     known.length === 0

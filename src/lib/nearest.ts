@@ -1,7 +1,11 @@
 /** What somebody probably meant: the known word with the fewest slips of the finger between. */
 
+/** A longer one is no word somebody typed, and its table would cost too much. */
+const LENGTH_MAX = 64
+
 /** The closest of `words`, or undefined when none is close enough to be a slip. */
 export function nearest(typed: string, words: Iterable<string>): string | undefined {
+  if (typed.length > LENGTH_MAX) return undefined
   let best: string | undefined
   let fewest = Math.max(1, Math.floor(typed.length / 3)) + 1
   for (const word of words) {
