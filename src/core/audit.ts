@@ -123,9 +123,12 @@ export function auditLog(
     },
     device: (path) => open.get(path),
     reopen() {
-      for (const { entry, device } of open.values()) {
+      for (const each of open.values()) {
+        const { entry, device } = each
         try {
-          device?.reopen()
+          // One that could not be opened before may have its folder or its space back now.
+          if (device) device.reopen()
+          else each.device = typeOf.get(entry.type)?.open(entry.options)
         } catch (error) {
           report(`audit device ${entry.path} does not reopen: ${(error as Error).message}`)
         }

@@ -55,8 +55,10 @@ export async function handle(request: Request, core: Core): Promise<Response> {
     core.observe?.(turn, { status: answer.status, seconds: (performance.now() - startedAt) / 1000 })
     return answer
   }
+  let audited: Promise<void> | undefined
   for (let attempt = 1; ; attempt++) {
     const turn = newTurn(request, core.clock.now())
+    turn.audited = audited
     try {
       turn.tx = await core.begin(attempt === 1)
       const again = await run(turn, core)
@@ -65,13 +67,29 @@ export async function handle(request: Request, core: Core): Promise<Response> {
         for (const act of turn.afterReply) setImmediate(act)
         return done(turn)
       }
+      ;({ audited } = turn)
       if (attempt < ATTEMPTS_MAX) continue
       turn.refusal = new Failure('conflict')
     } catch (error) {
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
     }
     core.report(turn.refusal, request)
+    await auditFailed(turn, core)
     return done(turn)
+  }
+}
+
+/** A request that did not come to the end of its steps is in the audit log all the same. */
+async function auditFailed(turn: Turn, core: Core): Promise<void> {
+  // It had no effect, so there is nothing to tell of it and nothing to undo.
+  turn.reply = undefined
+  turn.made = { tokens: [] }
+  if (turn.answerAudited) return
+  try {
+    await step.auditRequest(turn, core)
+    await step.auditResponse(turn, core)
+  } catch (error) {
+    turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
   }
 }
 

@@ -139,7 +139,8 @@ export function spendUse(turn: Turn, core: Core): void {
 
 export async function auditRequest(turn: Turn, core: Core): Promise<void> {
   if (turn.match?.endpoint.unaudited) return
-  turn.audited = core.audit.record((device) => requestEntry(turn, device))
+  // One entry a request, however often it has to be done again.
+  turn.audited ??= core.audit.record((device) => requestEntry(turn, device))
   // Reading changes nothing, so its two lines may travel together; anything else waits.
   const { verb } = turn.request
   if (verb !== 'read' && verb !== 'list') await turn.audited
@@ -310,7 +311,11 @@ export async function endSpentToken(turn: Turn, core: Core): Promise<void> {
 export async function commit(turn: Turn, core: Core): Promise<void> {
   const { tx } = turn
   if (tx?.dirty) {
+    const { made } = turn
+    // Until it is stored there is nothing to undo.
+    turn.made = { tokens: [] }
     await turn.audited
+    turn.made = made
     await core.commit(tx)
   } else if (tx && turn.refusal === undefined && !(await tx.consistent())) {
     throw new StoreConflict()
@@ -321,7 +326,10 @@ export async function commit(turn: Turn, core: Core): Promise<void> {
 /** Undoes what was made when nobody may be told about it. */
 export async function auditResponse(turn: Turn, core: Core): Promise<void> {
   if (turn.match?.endpoint.unaudited) return
+  turn.answerAudited = true
   try {
+    // Sealed while it was worked on: the devices are closed, so nothing that it found may be told.
+    if (turn.tx && !core.keeper.space) throw new Failure('sealed')
     const written = core.audit.record((device) => responseEntry(turn, device))
     await turn.audited
     await written

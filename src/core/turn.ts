@@ -63,6 +63,8 @@ export type Turn = {
   /** A token or lease this request has made, to be undone if its answer cannot be audited. */
   made: { tokens: TokenEntry[]; leaseId?: string }
   audited: Promise<void> | undefined
+  /** The answer's entry has been written, or has failed to be. */
+  answerAudited: boolean
   /** Who asked for what, as one device prints it: both of its entries say it. */
   asked: { device: DeviceView; text: string } | undefined
   /** Run after the commit, before the reply (opening an audit device, sealing). */
@@ -117,6 +119,7 @@ export function newTurn(request: Request, now: number): Turn {
     warnings: [],
     made: { tokens: [] },
     audited: undefined,
+    answerAudited: false,
     asked: undefined,
     afterCommit: [],
     atLast: [],
