@@ -10,6 +10,7 @@ import { Failure } from '../kit/failure.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom, uuid } from '../lib/random.ts'
+import { stackPlaces } from '../lib/stack-places.ts'
 import { type Store, StoreConflict } from '../storage/store.ts'
 import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
@@ -240,17 +241,19 @@ function sysEntry(): Mount['entry'] {
   }
 }
 
-/** Kind and place of an error; its message only when it is of ours or of the system. */
+/** Kind and place of an error, and of its cause. */
 function describe(error: Error): string {
   const cause = error.cause instanceof Error ? `: ${describe(error.cause)}` : ''
-  const place =
-    error.stack
-      ?.split('\n')
-      .find((line) => line.includes(' at '))
-      ?.trim() ?? ''
-  const ours = error instanceof Failure || 'code' in error || error.message.startsWith('storage')
-  const text = ours || error.name === 'TamperedError' ? ` ${error.message}` : ''
-  return `${error.name}${text} ${place}${cause}`
+  return `${error.name}${tellable(error)} ${stackPlaces(error)[0] ?? ''}${cause}`
+}
+
+/** The message of an error that cannot quote a request; of another its code, if it has one. */
+function tellable(error: Error & { code?: unknown }): string {
+  const { code } = error
+  const ours = error instanceof Failure || error.message.startsWith('storage')
+  const system = 'syscall' in error || code === 'ERR_SQLITE_ERROR'
+  if (ours || system || error.name === 'TamperedError') return ` ${error.message}`
+  return typeof code === 'string' ? ` ${code}` : ''
 }
 
 async function undo(core: Core, made: Turn['made']): Promise<void> {

@@ -1,11 +1,15 @@
 /** The server's own log: one line an event, names and kinds, never a value. */
 import { writeSync } from 'node:fs'
+import { stackPlaces } from '../lib/stack-places.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 export type Log = (level: LogLevel, text: string) => void
 
 /** `fd`: a log file; standard error without it. */
 export type LogOptions = { level: LogLevel; format: 'standard' | 'json'; fd?: number }
+
+/** A terminal obeys some of these, and a line must stay one line. */
+const CONTROL = /[\p{Cc}\u2028\u2029]+/gu
 
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
@@ -18,7 +22,7 @@ export function lineLog(options: LogOptions): Log {
     const line =
       options.format === 'json'
         ? JSON.stringify({ '@timestamp': time, '@level': level, '@message': text })
-        : `${time} [${level.toUpperCase()}] ${text.replaceAll('\n', ' ')}`
+        : `${time} [${level.toUpperCase()}] ${text.replaceAll(CONTROL, ' ')}`
     if (options.fd === undefined) process.stderr.write(`${line}\n`)
     else writeSync(options.fd, `${line}\n`)
   }
@@ -30,9 +34,8 @@ export function lineLog(options: LogOptions): Log {
  */
 export function endOnUncaught(log: Log): void {
   const end = (error: unknown) => {
-    const { name, stack = '' } = error instanceof Error ? error : new Error('non-error')
-    const places = stack.split('\n').filter((line) => /^\s+at /.test(line))
-    log('error', `uncaught ${name}: ${places.slice(0, 4).join(' ').replaceAll(/\s+/g, ' ')}`)
+    const thrown = error instanceof Error ? error : new Error('non-error')
+    log('error', `uncaught ${thrown.name}: ${stackPlaces(thrown).slice(0, 4).join(' ')}`)
     process.exit(70)
   }
   process.on('uncaughtException', end)
