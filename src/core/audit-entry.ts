@@ -15,7 +15,6 @@ import { errorText } from './envelope.ts'
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
 const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
-const clearKeys = new WeakMap<object, ReadonlySet<string>>()
 
 const quote = (value: unknown) => JSON.stringify(value)
 
@@ -106,27 +105,37 @@ function requestPart(turn: Turn, device: DeviceView): string {
     text += `,"client_token_accessor":${quote(hashAccessor ? hasher.hash(token.accessor) : token.accessor)}`
   }
   text += `,"namespace":{"id":"root"},"path":${quote(turn.path)}`
-  for (const _ in request.data) {
-    text += `,"data":${hasher.text(request.data, clearInRequest(turn))}`
-    break
-  }
+  const data = requestData(turn, device)
+  if (data !== '') text += `,"data":{${data}}`
   text += `,"remote_address":${quote(request.remoteAddress)},"remote_port":${request.remotePort}`
   if (request.wrapTtlSeconds > 0) text += `,"wrap_ttl":${request.wrapTtlSeconds}`
   return `${text}}`
 }
 
-/** Fields that the endpoint declares clear, and keys that the mount was told to leave. */
-function clearInRequest(turn: Turn): ReadonlySet<string> {
-  const { match, mount } = turn
+/** Keys that the mount was told to leave are clear wherever they stand, as in Vault. */
+function requestData({ request, match, mount }: Turn, { hasher }: DeviceView): string {
   const tuned = mount?.entry.config.audit_non_hmac_request_keys
-  if (!match) return tuned ? new Set(tuned) : NOTHING
-  let declared = clearKeys.get(match.endpoint)
-  if (!declared) {
-    const names = Object.entries(match.endpoint.fields).filter(([, field]) => field.clear)
-    declared = names.length === 0 ? NOTHING : new Set(names.map(([name]) => name))
-    clearKeys.set(match.endpoint, declared)
+  const clear = tuned ? new Set(tuned) : NOTHING
+  const parts: string[] = []
+  for (const [name, value] of Object.entries(request.data)) {
+    if (value === undefined) continue
+    const shown = clear.has(name) || isClear(match, name, value)
+    parts.push(`${quote(name)}:${shown ? quote(value) : hasher.text(value, clear)}`)
   }
-  return tuned ? new Set([...declared, ...tuned]) : declared
+  return parts.join(',')
+}
+
+/** What an endpoint declares clear is clear as its field, not inside another, and if it fits. */
+function isClear(match: Turn['match'], name: string, value: unknown): boolean {
+  const fields = match?.endpoint.fields
+  const field = fields && Object.hasOwn(fields, name) ? fields[name] : undefined
+  if (!field?.clear) return false
+  try {
+    field.parse(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function clearInResponse(turn: Turn): ReadonlySet<string> {
@@ -164,19 +173,33 @@ function dataPart(reply: Reply, turn: Turn, device: DeviceView): string | undefi
   return hasher.text(data, clear)
 }
 
-/** Names and numbers of an issued token in clear, the token and its accessor hashed. */
-function issuedPart(auth: Record<string, unknown>, { hasher, hashAccessor }: DeviceView): string {
-  const hidden = { ...auth }
-  hidden['client_token'] = hasher.hash(String(auth['client_token']))
-  if (auth['accessor'] && hashAccessor) hidden['accessor'] = hasher.hash(auth['accessor'] as string)
-  return quote(hidden)
-}
+const CLEAR_AUTH = new Set([
+  'policies',
+  'token_policies',
+  'identity_policies',
+  'metadata',
+  'lease_duration',
+  'renewable',
+  'entity_id',
+  'token_type',
+  'orphan',
+  'mfa_requirement',
+  'num_uses',
+])
+const CLEAR_WRAP = new Set(['ttl', 'creation_time', 'creation_path'])
+const ACCESSORS: ReadonlySet<string> = new Set(['accessor', 'wrapped_accessor'])
 
-function wrapPart(info: Record<string, unknown>, { hasher, hashAccessor }: DeviceView): string {
-  const hidden = { ...info, token: hasher.hash(String(info['token'])) }
-  for (const name of ['accessor', 'wrapped_accessor']) {
-    if (info[name] && hashAccessor)
-      Object.assign(hidden, { [name]: hasher.hash(info[name] as string) })
-  }
-  return quote(hidden)
+/** What is said of an issued token, the token itself and its accessor hashed. */
+const issuedPart = (auth: Record<string, unknown>, device: DeviceView) =>
+  madePart(auth, CLEAR_AUTH, device)
+
+const wrapPart = (info: Record<string, unknown>, device: DeviceView) =>
+  madePart(info, CLEAR_WRAP, device)
+
+function madePart(
+  made: Record<string, unknown>,
+  clear: ReadonlySet<string>,
+  { hasher, hashAccessor }: DeviceView,
+): string {
+  return hasher.text(made, hashAccessor ? clear : clear.union(ACCESSORS))
 }
