@@ -29,12 +29,24 @@ function parseMode(mode: string | undefined): number {
 
 function fileDevice(path: string, mode: number): AuditDevice {
   let fd = open(path, mode)
+  /** The file ends in half a line: what comes next must not become its other half. */
+  let torn = false
   return {
-    write: (lines) => writeAll(fd, lines),
+    write(lines) {
+      const text = torn ? `\n${lines}` : lines
+      try {
+        writeAll(fd, text)
+        torn = false
+      } catch (error) {
+        torn ||= error instanceof TornError
+        throw error
+      }
+    },
     reopen() {
       const next = open(path, mode)
       closeSync(fd)
       fd = next
+      torn = false
     },
     close: () => closeSync(fd),
   }
@@ -67,5 +79,14 @@ const bound = (stat: ReturnType<typeof fstatSync>) => ({
 function writeAll(fd: number, lines: string): void {
   let done = writeSync(fd, lines)
   if (done === lines.length && done === Buffer.byteLength(lines)) return
-  for (const bytes = Buffer.from(lines); done < bytes.length;) done += writeSync(fd, bytes, done)
+  try {
+    for (const bytes = Buffer.from(lines); done < bytes.length;) done += writeSync(fd, bytes, done)
+  } catch (error) {
+    throw new TornError((error as Error).message)
+  }
+}
+
+/** Some of the lines were written, and the rest could not be. */
+class TornError extends Error {
+  override readonly name = 'TornError'
 }

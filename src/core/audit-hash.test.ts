@@ -9,7 +9,9 @@ import { hasher } from './audit-hash.ts'
 const SALT = '6c3dbc11-4e2f-4b6f-9e59-5b0e6a4b0e0d'
 const NONE: ReadonlySet<string> = new Set()
 const HASH = /^hmac-sha256:[0-9a-f]{64}$/
-const { hash, text } = hasher(SALT)
+const device = hasher(SALT)
+const hash = (value: string) => device.hash(value)
+const text = (value: unknown, clear: ReadonlySet<string>) => device.text(value, clear)
 const parsed = (value: unknown, clear = NONE) => JSON.parse(text(value, clear)) as unknown
 
 test('hash() is the HMAC of the text under the salt as it is written', () => {
