@@ -1,5 +1,5 @@
 /** `server`: starts one, from flags (dev mode) or from a configuration file. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { COFFER_VERSION, reportedVaultVersion } from '../lib/version.ts'
@@ -53,6 +53,8 @@ export const command = defineCommand({
   exits: { 0: 'stopped by a signal', 1: 'could not start' },
   async run({ flags: given, io, program }) {
     const { env } = io
+    // Whatever this process makes (data, WAL, logs) is for its owner alone, in any folder.
+    process.umask(0o077)
     if (given.config.length > 0 && !given.dev) {
       const { runConfigured } = await import('./server-configured.ts')
       return runConfigured({ paths: given.config, program, io, given })
@@ -124,7 +126,7 @@ async function runDev(dev: Dev): Promise<number> {
       logLevel: 'warn',
       workers: 1,
     })}\n${devText({
-      program: dev.program,
+      program: commandName(dev.program),
       url,
       keys,
       dataDir: dev.dataDir,
@@ -135,6 +137,12 @@ async function runDev(dev: Dev): Promise<number> {
   await untilStopped(running)
   if (cert?.temporary) rmSync(cert.folder, { recursive: true, force: true })
   return 0
+}
+
+/** How to call this program from here: in a clone it is not on the PATH. */
+function commandName(program: string): string {
+  const clone = program === 'coffer' && existsSync('bin/coffer') && existsSync('src/cli/main.ts')
+  return clone ? 'bin/coffer' : program
 }
 
 export function versionText(program: string): string {

@@ -179,7 +179,9 @@ test('a page may be as long as its limit, and the verdict tells the limit', () =
   required.allow({ limit: 'max' }, 'list')
 })
 
-test('second factors are told with the verdict', () => {
-  const { compiled } = rules('mfa_methods = ["a"]', 'mfa_methods = ["b", "a"]')
-  equal(compiled.check({ path: 'a', operation: 'read' }).mfaMethods?.join(), 'a,b')
+test('a rule that asks for a second factor is closed, as nobody can give one here', () => {
+  const { compiled } = rules('mfa_methods = ["a"]', '')
+  equal(compiled.check({ path: 'a', operation: 'read' }).allowed, false)
+  const { compiled: none } = rules('mfa_methods = []', '')
+  equal(none.check({ path: 'a', operation: 'read' }).allowed, true)
 })

@@ -19,8 +19,6 @@ export type Verdict = {
   readonly grantingPolicies: readonly string[]
   /** Set on list and scan: the longest page this caller may see. */
   readonly paginationLimit?: number
-  /** Second factors the rule asks for. */
-  readonly mfaMethods?: readonly string[]
 }
 
 export type Grant = {
@@ -54,12 +52,13 @@ const DENIED: Grant = Object.freeze({
 
 /** `rules` all have the same pattern. A `deny` among them wins over everything. */
 export function mergeRules(rules: readonly { policy: string; rule: PathRule }[]): Grant {
-  // Approval by others is not offered, so what needs it stays closed.
-  if (rules.some(({ rule }) => rule.capabilities.has('deny') || rule.controlGroup)) return DENIED
+  // Approval by others and second factors are not offered, so what asks for them stays closed.
+  const closed = ({ rule }: { rule: PathRule }) =>
+    rule.capabilities.has('deny') || rule.controlGroup || (rule.mfaMethods ?? []).length > 0
+  if (rules.some(closed)) return DENIED
   const capabilities = CAPABILITIES.filter((each) => holders(rules, each).length > 0)
   const sudo = capabilities.includes('sudo')
   const conditions = mergeConditions(rules.map(({ rule }) => rule))
-  const mfaMethods = [...new Set(rules.flatMap(({ rule }) => rule.mfaMethods ?? []))]
   const verdicts: Partial<Record<Operation, Verdict>> = {}
   for (const operation of OPERATIONS) {
     const grantingPolicies = holders(rules, operation)
@@ -70,7 +69,6 @@ export function mergeRules(rules: readonly { policy: string; rule: PathRule }[])
       sudo,
       grantingPolicies,
       ...(pages > 0 && { paginationLimit: pages }),
-      ...(mfaMethods.length > 0 && { mfaMethods }),
     })
   }
   return {

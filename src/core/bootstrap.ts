@@ -1,7 +1,7 @@
 /** What a new server starts with: its fixed mounts, the default policy and a root token. */
 import { type Tx } from '../barrier/space.ts'
 import { type Random, uuid } from '../lib/random.ts'
-import { type Core, SYS_MOUNT_UUID } from './core.ts'
+import { type Core, SYS_ACCESSOR, SYS_MOUNT_UUID } from './core.ts'
 import { type MountConfig, type MountEntry, MOUNTS_PATH } from './mounts.ts'
 import { putDefaultPolicy } from './policy-store.ts'
 import { newRootToken } from './token-format.ts'
@@ -47,7 +47,7 @@ export function firstEntries(
       class: 'secret',
       type: 'system',
       uuid: SYS_MOUNT_UUID,
-      accessor: `system_${random(4).toString('hex')}`,
+      accessor: SYS_ACCESSOR,
       description: 'system endpoints used for control, policy and debugging',
       seal_wrap: true,
     },

@@ -92,6 +92,7 @@ const DEFAULT_TTL_SECONDS = 2_764_800
 
 /** Where the sys mount's entry stands; the same in every store, as it can be neither moved nor removed. */
 export const SYS_MOUNT_UUID = '00000000-0000-4000-8000-000000000001'
+export const SYS_ACCESSOR = 'system_00000001'
 
 export function createCore(options: CoreOptions): Core {
   const { store, clock = systemClock, random = systemRandom } = options
@@ -231,7 +232,7 @@ function sysEntry(): Mount['entry'] {
     class: 'secret',
     type: 'system',
     uuid: SYS_MOUNT_UUID,
-    accessor: 'system_00000001',
+    accessor: SYS_ACCESSOR,
     description: 'system endpoints used for control, policy and debugging',
     options: null,
     config: { default_lease_ttl: 0, max_lease_ttl: 0, force_no_cache: false },

@@ -62,7 +62,7 @@ export const TOP_KEYS = {
   log_format: readOr(logFormat, 'standard', '`standard` lines, or one JSON object a line.'),
   log_file: read(path, 'Where the log goes; without it, to standard error.'),
   pid_file: read(path, 'A file to write the process id to.'),
-  ui: readOr(bool, false, 'Serves the browser app at `/ui`.'),
+  ui: readOr(bool, false, 'Taken, and nothing comes of it: this build has no browser app.'),
   workers: readOr(
     integer(1, WORKERS_MAX),
     1,
@@ -73,7 +73,11 @@ export const TOP_KEYS = {
     false,
     'Accepted as in Vault. Memory is never locked: run without swap, or with encrypted swap.',
   ),
-  raw_storage_endpoint: readOr(bool, false, 'Opens `sys/raw`, which reads below every policy.'),
+  raw_storage_endpoint: readOr(
+    bool,
+    false,
+    'Taken, and nothing comes of it: this build has no `sys/raw`.',
+  ),
   ha_storage: ignored(NO_STANDBY),
   disable_clustering: ignored(NO_STANDBY),
   disable_performance_standby: ignored(NO_STANDBY),
@@ -180,7 +184,10 @@ export const AUDIT_KEYS = {
     'Where `sys/audit` shows the device, in a block with one label; without it, the type.',
   ),
   description: readOr(text, '', 'Words for people.'),
-  options: read(stringMap, 'What the device takes; for `file`: `file_path`, `mode`, `log_raw`.'),
+  options: read(
+    stringMap,
+    'What the device takes; for `file`: `file_path`, `mode`, `prefix`, `hmac_accessor`.',
+  ),
   local: ignored('every node writes to every device'),
 } satisfies Table
 

@@ -8,6 +8,7 @@
  */
 import { type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openDatabase } from './sqlite-file.ts'
 import { type Job, pack, type PackedGroup, unpack } from './sqlite-message.ts'
@@ -31,8 +32,9 @@ const YOUNG_MB = 4
 export function sqliteWriter(path: string): Writer {
   // Started through a line of JavaScript, so that the thread has the compile cache of the process
   // on before it meets a type: that is 15 MB less.
+  // The folder it tells is the one of this version of node, inside the one that was given.
   const cache = getCompileCacheDir()
-  const enable = `require('node:module').enableCompileCache(${JSON.stringify(cache)});`
+  const enable = `require('node:module').enableCompileCache(${JSON.stringify(dirname(cache ?? ''))});`
   const worker = new Worker(
     `${cache === undefined ? '' : enable}import(${JSON.stringify(import.meta.url)})`,
     {
