@@ -1,5 +1,5 @@
 /**
- * The control of the crash tests: the real server over a store that acknowledges a write 50 ms
+ * The control of the crash tests: the real server over a store that acknowledges a write 200 ms
  * before it is on disk. A test of durability that this server passes has no teeth.
  */
 import { DatabaseSync } from 'node:sqlite'
@@ -8,7 +8,7 @@ import { openCore, serve } from '../../src/server/server.ts'
 import { sqliteStore } from '../../src/storage/sqlite.ts'
 import { NOTHING_EXPECTED, type Store } from '../../src/storage/store.ts'
 
-const LATE_MS = 50
+const LATE_MS = 200
 
 /** From now on memory answers, with what is in the file; the file follows. */
 async function runAhead(memory: Store, path: string): Promise<void> {

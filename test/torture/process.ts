@@ -205,13 +205,17 @@ export function descendants(pid: number): number[] {
   return found
 }
 
+/** Stops first: looking for its children takes a while, in which it could finish what it began. */
 function killAll(pid: number): void {
-  for (const each of [pid, ...descendants(pid)]) {
-    try {
-      process.kill(each, 'SIGKILL')
-    } catch {
-      // It has ended by itself meanwhile.
-    }
+  signal(pid, 'SIGSTOP')
+  for (const each of [pid, ...descendants(pid)]) signal(each, 'SIGKILL')
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It has ended by itself meanwhile.
   }
 }
 
