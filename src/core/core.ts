@@ -11,6 +11,7 @@ import { type Reply } from '../kit/reply.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom, uuid } from '../lib/random.ts'
 import { stackPlaces } from '../lib/stack-places.ts'
+import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
 import { type Store, StoreConflict } from '../storage/store.ts'
 import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
@@ -170,8 +171,8 @@ export function createCore(options: CoreOptions): Core {
       return engines
     },
     settings: {
-      version: '1.21.4',
-      buildDate: '2026-11-01T00:00:00Z',
+      version: VAULT_VERSION,
+      buildDate: BUILD_DATE,
       clusterName: 'coffer',
       apiAddr: '',
       dev: false,

@@ -92,15 +92,15 @@ async function respond(
   const receivedAt = Date.now()
   const leave = options.enter({ id, method, path, remoteAddress, remotePort, receivedAt })
   if (!leave) throw new Failure('overloaded')
-  const hold = options.bodies.hold()
+  const hasBody = verb === 'write' || verb === 'patch'
+  const hold = hasBody ? options.bodies.hold() : undefined
   try {
     const query = mark < 0 ? undefined : new URLSearchParams(url.slice(mark + 1))
     const headers = readHeaders(request.rawHeaders)
     const { requireRequestHeader } = options
     checkHeaders(headers, { path, httpVersion: request.httpVersion, requireRequestHeader })
-    const hasBody = verb === 'write' || verb === 'patch'
     const asked = query ? fromQuery(query, verb, hasBody) : { verb, data: {}, help: false }
-    const body = hasBody
+    const body = hold
       ? await readBody(request, bodyLimit(path, headers.token, options.maxRequestBytes), hold)
       : undefined
     if (verb === 'patch') checkPatchType(headers.contentType)
@@ -120,7 +120,7 @@ async function respond(
       receivedAt,
     })
   } finally {
-    hold.release()
+    hold?.release()
     leave()
   }
 }
