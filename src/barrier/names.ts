@@ -28,6 +28,8 @@ export function names(key: Uint8Array): Names {
   // Two generations: when the young one is full it becomes the old one, and the old one is dropped.
   let young = new Map<string, string>()
   let old = new Map<string, string>()
+  /** Names that were shown, by folder and hidden name; a folder is listed more than once. */
+  let shown = new Map<string, string>()
 
   const ivOf = (folder: string, segment: string) =>
     createHmac('sha256', macKey)
@@ -65,15 +67,25 @@ export function names(key: Uint8Array): Names {
     hide,
     show(folder, hidden) {
       if (CLEAR.test(folder)) return hidden
-      const isFolder = hidden.endsWith('/')
-      const bytes = Buffer.from(isFolder ? hidden.slice(0, -1) : hidden, 'base64url')
-      const iv = bytes.subarray(0, IV_BYTES)
-      const cipher = createDecipheriv('aes-256-ctr', cipherKey, iv)
-      const segment = cipher.update(bytes.subarray(IV_BYTES)).toString('utf8')
-      if (!timingSafeEqual(iv, ivOf(folder, segment))) {
-        throw new TamperedError('a stored name does not authenticate')
-      }
-      return isFolder ? `${segment}/` : segment
+      const memo = `${folder}\0${hidden}`
+      const known = shown.get(memo)
+      if (known !== undefined) return known
+      const name = showSegment(folder, hidden)
+      if (shown.size >= MEMO_MAX) shown = new Map()
+      shown.set(memo, name)
+      return name
     },
+  }
+
+  function showSegment(folder: string, hidden: string): string {
+    const isFolder = hidden.endsWith('/')
+    const bytes = Buffer.from(isFolder ? hidden.slice(0, -1) : hidden, 'base64url')
+    const iv = bytes.subarray(0, IV_BYTES)
+    const cipher = createDecipheriv('aes-256-ctr', cipherKey, iv)
+    const segment = cipher.update(bytes.subarray(IV_BYTES)).toString('utf8')
+    if (!timingSafeEqual(iv, ivOf(folder, segment))) {
+      throw new TamperedError('a stored name does not authenticate')
+    }
+    return isFolder ? `${segment}/` : segment
   }
 }
