@@ -293,3 +293,15 @@ test('space does not keep what it has written when it already knows of a later w
   await acknowledged
   deepEqual(await (await space.begin()).get('x'), { by: 'them' })
 })
+
+test('space lists in the order of bytes, beyond the basic plane too', async () => {
+  const { space } = await freshSpace()
+  const names = ['\u{1f511}', '\uff5e', 'a', 'B', 'é']
+  const tx = await space.begin()
+  for (const name of names) tx.put(`d/${name}`, {})
+  deepEqual(await tx.list('d/'), ['B', 'a', 'é', '\uff5e', '\u{1f511}'])
+  await space.commit(tx)
+  deepEqual(await (await space.begin()).list('d/'), ['B', 'a', 'é', '\uff5e', '\u{1f511}'])
+  const page = { after: 'a', limit: 2 }
+  deepEqual(await (await space.begin()).list('d/', page), ['é', '\uff5e'])
+})
