@@ -87,7 +87,7 @@ const WHEN: Readonly<Record<FailureCode, string>> = {
     'Trouble of the server: the log has more, under the id of the request. Whether a write happened is unknown; read to find out.',
   audit_failed: 'No audit device took the entry. A token or lease the request has made is ended.',
   storage_failed: 'Kept for trouble of the store, which this build tells as `internal`.',
-  conflict: 'Others changed what this request read, five times in a row. Nothing was written.',
+  conflict: 'Others changed what this request read, again and again. Nothing was written.',
   sealed: 'The server is sealed.',
   overloaded: 'Too many requests are in flight. `Retry-After` says when to try again.',
 }

@@ -5,8 +5,8 @@ import { reportedVaultVersion } from '../lib/version.ts'
 import { ConfigError, loadConfig, type ServerConfig } from '../server/config.ts'
 import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
 import { openCore, serve, type ServerOptions } from '../server/server.ts'
-import { raiseWorkers, siblingOf } from '../server/siblings.ts'
-import { CliError } from './cli-error.ts'
+import { raiseWorkers, type Sibling, siblingOf } from '../server/siblings.ts'
+import { CliError, messageOf } from './cli-error.ts'
 import { type Io } from './io.ts'
 import { listening, untilStopped, versionText } from './server-command.ts'
 import { configurationText } from './server-start.ts'
@@ -31,33 +31,45 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   if (config.workers > 1 && !cluster.isWorker) return runFamily(config, log, { program, io })
   for (const warning of config.warnings) log('warn', warning)
   const sibling = siblingOf()
+  if (sibling) return runWorker(config, log, sibling)
   const options = serverOptions(config, log)
-  if (sibling) options.announce = (message) => sibling.announce(message)
-  const address = config.listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
   const open = openCore(options)
-  const { core } = open
-  await sibling?.join(core.keeper)
-  await core.keeper.openItself()
-  const running = await listening(() => serve(open, options), address)
-  let stop = () => {}
-  if (sibling) {
-    sibling.obey({ stop: () => stop(), reload: () => running.reload() })
-    sibling.ready(running.listeners[0]!.address.port)
-    await new Promise<void>((done) => {
-      stop = done
-      // The parent decides when to end: a Ctrl-C on the terminal reaches the whole group.
-      process.on('SIGINT', () => {})
-      process.on('SIGTERM', done)
-    })
-    await running.close()
-    // The channel to the parent would keep this process alive.
-    process.exit(0)
-  }
+  await open.core.keeper.openItself()
+  const running = await listening(() => serve(open, options), addressesOf(config))
   writePid(config, log)
   printConfiguration(config, { program, io, listeners: running.listeners })
   await untilStopped(running)
   removePid(config)
   return 0
+}
+
+function addressesOf({ listeners }: ServerConfig): string {
+  return listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
+}
+
+/** One of several processes behind the port. It ends by exit: its channel would keep it alive. */
+async function runWorker(config: ServerConfig, log: Log, sibling: Sibling): Promise<never> {
+  const options = serverOptions(config, log)
+  options.announce = (message) => sibling.announce(message)
+  try {
+    const open = openCore(options)
+    const { sealed } = await sibling.join(open.core.keeper)
+    // What an operator has sealed stays sealed, also for a process that is born later.
+    if (!sealed) await open.core.keeper.openItself()
+    const running = await listening(() => serve(open, options), addressesOf(config))
+    await new Promise<void>((stop) => {
+      sibling.obey({ stop, reload: () => running.reload() })
+      sibling.ready(running.listeners[0]!.address.port)
+      // The parent decides when to end: a Ctrl-C on the terminal reaches the whole group.
+      process.on('SIGINT', () => {})
+      process.on('SIGTERM', stop)
+    })
+    await running.close()
+  } catch (error) {
+    log('error', `worker cannot serve: ${messageOf(error)}`)
+    process.exit(1)
+  }
+  process.exit(0)
 }
 
 function load(paths: readonly string[]): ServerConfig {

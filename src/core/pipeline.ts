@@ -45,7 +45,21 @@ const STEPS: readonly Step[] = [
 ]
 
 const LETTER: Record<Access, string> = { public: 'p', login: 'l', ordinary: 'o', sudo: 's' }
-const ATTEMPTS_MAX = 5
+const ATTEMPTS_MAX = 20
+
+/**
+ * Requests of one core that have lost a race go on one at a time, in the order they came: of many
+ * that want the same entry each then waits for one commit, instead of all but one losing again.
+ */
+const lines = new WeakMap<Core, Promise<void>>()
+
+async function inLine(core: Core): Promise<() => void> {
+  const before = lines.get(core)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  lines.set(core, promise)
+  await before
+  return resolve
+}
 
 /** The answer to a request. Never throws: whatever goes wrong is an answer too. */
 export async function handle(request: Request, core: Core): Promise<Response> {
@@ -56,13 +70,16 @@ export async function handle(request: Request, core: Core): Promise<Response> {
     return answer
   }
   let audited: Promise<void> | undefined
+  let leave: (() => void) | undefined
   for (let attempt = 1; ; attempt++) {
     const turn = newTurn(request, core.clock.now())
     turn.audited = audited
+    leave ??= attempt > 1 ? await inLine(core) : undefined
     try {
       turn.tx = await core.begin(attempt === 1)
       const again = await run(turn, core)
       if (!again) {
+        leave?.()
         for (const act of turn.atLast) await act()
         for (const act of turn.afterReply) setImmediate(act)
         return done(turn)
@@ -73,6 +90,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
     } catch (error) {
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
     }
+    leave?.()
     core.report(turn.refusal, request)
     await auditFailed(turn, core)
     return done(turn)

@@ -36,6 +36,7 @@ const CONNECTIONS_MAX = 4_000
 const CONNECTIONS_PER_ADDRESS_MAX = 1_000
 const HEADERS_MAX = 100
 const IN_FLIGHT_MAX = 2_000
+const SWEEP_MS = 50
 const BODY_BYTES_MAX = 256 * 1024 * 1024
 /** How often connections are held against their time limits; node's 30 s would make 10 s be 40. */
 const CHECK_MS = 500
@@ -90,10 +91,13 @@ export async function listen(
     async close(graceMs) {
       closing = true
       const closed = new Promise((done) => server.close(done))
+      // A connection becomes idle when its answer has gone out: then it goes, not at the end of grace.
+      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
       server.closeIdleConnections()
       const force = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
       clearTimeout(force)
+      clearInterval(sweep)
     },
   }
 }

@@ -16,7 +16,7 @@ type Up =
 type Down =
   | { coffer: 'hear'; id: number; message: Announcement }
   | { coffer: 'told'; id: number }
-  | { coffer: 'welcome'; opened: Announcement | undefined }
+  | { coffer: 'welcome'; opened: Announcement | undefined; sealed: boolean }
   | { coffer: 'stop' }
   | { coffer: 'reload' }
 
@@ -33,6 +33,8 @@ const RESTART_MS = 500
 /** The parent's side. */
 export function raiseWorkers(count: number, log: Log): Family {
   let opened: Announcement | undefined
+  /** An operator has sealed it: nobody opens by itself any more. */
+  let sealed = false
   let stopping = false
   let nextId = 0
   const waiting = new Map<number, { left: Set<number>; from: Worker; theirs: number }>()
@@ -55,6 +57,7 @@ export function raiseWorkers(count: number, log: Log): Family {
   function carry(from: Worker, theirs: number, message: Announcement): void {
     if (message.kind === 'open') opened = message
     if (message.kind === 'sealed') opened = undefined
+    if (message.kind === 'open' || message.kind === 'sealed') sealed = opened === undefined
     const others = workers().filter(
       (worker) => worker !== from && hearing.has(worker.id) && worker.isConnected(),
     )
@@ -71,7 +74,7 @@ export function raiseWorkers(count: number, log: Log): Family {
       else if (up.coffer === 'heard') settle(up.id, worker)
       else if (up.coffer === 'hello') {
         hearing.add(worker.id)
-        tell(worker, { coffer: 'welcome', opened })
+        tell(worker, { coffer: 'welcome', opened, sealed })
       } else if (up.coffer === 'ready') {
         serving.add(worker.id)
         if (serving.size < count) return
@@ -119,7 +122,7 @@ const tell = (worker: Worker, down: Down) => worker.send(down, () => {})
 export type Sibling = {
   announce(message: Announcement): Promise<void>
   /** From now on, what the others announce reaches this keeper; and it is open if they are. */
-  join(keeper: Keeper): Promise<void>
+  join(keeper: Keeper): Promise<{ sealed: boolean }>
   obey(acts: { stop(): void; reload(): void }): void
   ready(port: number): void
 }
@@ -151,8 +154,9 @@ export function siblingOf(): Sibling | undefined {
           } else if (down.coffer === 'hear') {
             void keeper.hear(down.message).finally(() => up({ coffer: 'heard', id: down.id }))
           } else if (down.coffer === 'welcome') {
-            if (down.opened) keeper.hear(down.opened).then(joined, failed)
-            else joined()
+            const { opened, sealed } = down
+            if (!opened) joined({ sealed })
+            else keeper.hear(opened).then(() => joined({ sealed }), failed)
           }
         })
         up({ coffer: 'hello' })

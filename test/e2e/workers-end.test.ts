@@ -1,9 +1,10 @@
 /** How a server of two workers ends, and how it lets go of its log file. */
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync, renameSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { at, type Client } from '../torture/client.ts'
@@ -31,14 +32,18 @@ test('workers that cannot start are not started for ever', () => {
 })
 
 /** Half of a write: the head and the first byte of its body. */
-async function beginWrite(coffer: Coffer, path: string): Promise<{ finish(): Promise<string> }> {
+async function beginWrite(
+  coffer: Coffer,
+  path: string,
+  connection = 'close',
+): Promise<{ finish(): Promise<string> }> {
   const body = '{"data":{"a":1}}'
   const head = [
     `POST /v1/${path} HTTP/1.1`,
     'Host: localhost',
     `X-Vault-Token: ${coffer.home.root}`,
     `Content-Length: ${body.length}`,
-    'Connection: close',
+    `Connection: ${connection}`,
   ]
   const socket: Socket = connect(coffer.port, '127.0.0.1')
   let got = ''
@@ -60,7 +65,9 @@ test('SIGTERM lets what is in flight finish, then ends with 0', async () => {
   const coffer = await open(newHome(), { workers: 2 })
   const workers = coffer.workers()
   const writes = await Promise.all(
-    Array.from({ length: 6 }, (_, i) => beginWrite(coffer, `secret/data/late-${i}`)),
+    Array.from({ length: 6 }, (_, i) =>
+      beginWrite(coffer, `secret/data/late-${i}`, i % 2 ? 'keep-alive' : 'close'),
+    ),
   )
   await sleep(100)
   const code = coffer.stop()
@@ -166,4 +173,31 @@ test('a reload in the moment a worker dies does not end the parent', async () =>
     ok(isRunning(coffer.pid))
   }
   await coffer.kill()
+})
+
+test('workers whose port is taken say so and end, instead of hanging', async () => {
+  const taken = createServer()
+  await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done))
+  const { port } = taken.address() as AddressInfo
+  const folder = mkdtempSync(join(tmpdir(), 'coffer-taken-'))
+  const config = join(folder, 'c.hcl')
+  writeFileSync(
+    config,
+    `storage "sqlite" { path = "${join(folder, 'coffer.db')}" }
+listener "tcp" {
+  address = "127.0.0.1:${port}"
+  tls_disable = true
+}
+workers = 2
+`,
+  )
+  const { status, stderr } = spawnSync('bin/coffer', ['server', `-config=${config}`], {
+    cwd: ROOT_FOLDER,
+    encoding: 'utf8',
+    timeout: 15_000,
+  })
+  taken.close()
+  rmSync(folder, { recursive: true })
+  equal(status, 1)
+  match(stderr, /in use/)
 })

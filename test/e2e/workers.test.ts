@@ -148,3 +148,13 @@ test('a killed worker is replaced by an open one while the other serves', { skip
   gone.close()
   left.close()
 })
+
+test('fifty writers of one key all get their version, none is sent away', async () => {
+  const writers = Array.from({ length: 50 }, () => coffer.client(1))
+  const answers = await Promise.all(
+    writers.map((writer, i) => writer.ask('POST', 'secret/data/hot', { data: { i } })),
+  )
+  for (const writer of writers) writer.close()
+  deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+  equal(new Set(answers.map(({ body }) => at(body, 'data', 'version'))).size, 50)
+})
