@@ -22,6 +22,8 @@ export type RawAnswer = {
 export function raw(port: number, parts: readonly Part[], ms = 4_000): Promise<RawAnswer> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1')
+    // A part that waits for another would not be a part any more.
+    socket.setNoDelay(true)
     const from = performance.now()
     let text = ''
     const end = (closed: boolean) => {
