@@ -6,6 +6,8 @@ export type FakeAudit = {
   /** What the device with this option `name` has taken, parsed. */
   entries(name?: string): Record<string, unknown>[]
   text(name?: string): string
+  /** Forgets what was taken so far. */
+  clear(): void
   /** Devices for whose text this says true fail from now on. */
   failWhen: (text: string, name: string) => boolean
   /** Whether opening a device fails. */
@@ -18,7 +20,7 @@ export const ALWAYS = () => true
 export const ON_ANSWERS = (text: string) => text.includes('"type":"response"')
 
 export function fakeAudit(): FakeAudit {
-  const taken = new Map<string, string>()
+  const taken = new Map<string, string[]>()
   const audit: FakeAudit = {
     failWhen: HEALTHY,
     closed: false,
@@ -28,7 +30,8 @@ export function fakeAudit(): FakeAudit {
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>),
-    text: (name = 'one') => taken.get(name) ?? '',
+    text: (name = 'one') => taken.get(name)?.join('') ?? '',
+    clear: () => taken.clear(),
     type: {
       type: 'fake',
       open({ name = 'one' }) {
@@ -36,7 +39,9 @@ export function fakeAudit(): FakeAudit {
         return {
           write(lines) {
             if (audit.failWhen(lines, name)) throw new Error('no space left')
-            taken.set(name, (taken.get(name) ?? '') + lines)
+            const before = taken.get(name)
+            if (before) before.push(lines)
+            else taken.set(name, [lines])
           },
           reopen() {},
           close() {},
