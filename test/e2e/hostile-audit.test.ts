@@ -81,13 +81,13 @@ test('a server writes both entries of every answer, whatever the answer is', asy
       api.send('DELETE', 'sys/mounts'),
       api.write('secret/data/a', { data: 'not an object' }),
     ])
-    for (const { body } of answers) if (body['request_id']) ids.push(String(body['request_id']))
+    for (const { body } of answers) if (body['request_id']) ids.push(body['request_id'] as string)
   }
   const lines = auditLines(server).slice(before)
   equal(lines.length, 2 * asked)
   const types = new Map<string, string[]>()
   for (const line of lines)
-    types.set(idOf(line), [...(types.get(idOf(line)) ?? []), `${line['type']}`])
+    types.set(idOf(line), [...(types.get(idOf(line)) ?? []), line['type'] as string])
   equal(types.size, asked)
   for (const each of types.values()) deepEqual(each, ['request', 'response'])
   for (const id of ids) ok(types.has(id), 'the id in an answer is that of its entries')
@@ -121,8 +121,7 @@ test('a server turns its audit file over at SIGHUP and hashes as it says', async
   match(readFileSync(old, 'utf8'), /secret\/data\/before/)
   const lines = auditLines(server).filter(
     ({ type, request: asked }) =>
-      type === 'request' &&
-      String((asked as { path: string }).path).startsWith('secret/data/after'),
+      type === 'request' && (asked as { path: string }).path.startsWith('secret/data/after'),
   )
   equal(lines.length, 8)
   const hash = (await api.write('sys/audit-hash/file', { input: 'two' })).at('data.hash')
