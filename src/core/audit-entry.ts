@@ -14,6 +14,7 @@ import { errorText } from './envelope.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
+const grantingTexts = new WeakMap<readonly string[], string>()
 const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
 
 const quote = (value: unknown) => JSON.stringify(value)
@@ -57,11 +58,18 @@ function authPart(turn: Turn, device: DeviceView): string {
 }
 
 function granting(turn: Turn): string {
-  if (turn.grantingPolicies.length === 0) return ''
-  const list = turn.grantingPolicies.map(
-    (name) => `{"name":${quote(name)},"namespace_id":"root","type":"acl"}`,
-  )
-  return `,"granting_policies":[${list.join(',')}]`
+  const { grantingPolicies } = turn
+  if (grantingPolicies.length === 0) return ''
+  // An ACL hands out the same list each time it grants the same.
+  let text = grantingTexts.get(grantingPolicies)
+  if (text === undefined) {
+    const list = grantingPolicies.map(
+      (name) => `{"name":${quote(name)},"namespace_id":"root","type":"acl"}`,
+    )
+    text = `,"granting_policies":[${list.join(',')}]`
+    grantingTexts.set(grantingPolicies, text)
+  }
+  return text
 }
 
 function tokenPart(token: TokenEntry, id: string, { hasher, hashAccessor }: DeviceView): string {

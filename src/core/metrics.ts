@@ -53,6 +53,8 @@ export type Series = { name: MetricName; labels: Labels } & (
 
 export type Metrics = {
   count(name: MetricName, labels?: Labels, by?: number): void
+  /** The same as a function for one set of labels: what is counted at each request. */
+  counter(name: MetricName, labels: Labels): () => void
   /** A duration, in seconds. */
   observe(name: MetricName, seconds: number, labels?: Labels): void
   /** A number that is asked for when somebody reads the metrics; undefined = not known now. */
@@ -77,6 +79,11 @@ export function createMetrics(): Metrics {
       const known = series.get(key)
       if (known?.kind === 'counter') known.value += by
       else series.set(key, { kind: 'counter', name, labels, value: by })
+    },
+    counter(name, labels) {
+      metrics.count(name, labels, 0)
+      const known = series.get(keyOf(name, labels)) as { value: number }
+      return () => void known.value++
     },
     observe(name, seconds, labels = {}) {
       const key = keyOf(name, labels)
@@ -125,6 +132,23 @@ function add(summary: Summary, value: number): void {
   summary.buckets[at < 0 ? BUCKETS.length : at]!++
 }
 
+const requestCounters = new WeakMap<Metrics, Map<string, Map<string, () => void>>>()
+
+/** `what` is the operation and the class of the status, as in `read 2xx`. */
+function countRequest(metrics: Metrics, type: string, what: string): void {
+  let ofTypes = requestCounters.get(metrics)
+  if (!ofTypes) requestCounters.set(metrics, (ofTypes = new Map()))
+  let counters = ofTypes.get(type)
+  if (!counters) ofTypes.set(type, (counters = new Map()))
+  let count = counters.get(what)
+  if (!count) {
+    const [operation = '', code = ''] = what.split(' ')
+    count = metrics.counter('coffer_requests_total', { operation, mount_type: type, code })
+    counters.set(what, count)
+  }
+  count()
+}
+
 /** One request that has been answered. */
 export function countTurn(
   metrics: Metrics,
@@ -132,8 +156,7 @@ export function countTurn(
   answer: { status: number; seconds: number },
 ): void {
   const type = turn.mount?.entry.type ?? 'none'
-  const code = `${Math.floor(answer.status / 100)}xx`
-  metrics.count('coffer_requests_total', { operation: turn.operation, mount_type: type, code })
+  countRequest(metrics, type, `${turn.operation} ${Math.floor(answer.status / 100)}xx`)
   metrics.observe('coffer_request_seconds', answer.seconds)
   if (turn.refusal !== undefined) {
     const lost = 'code' in turn.refusal && turn.refusal.code === 'audit_failed'

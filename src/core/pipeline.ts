@@ -44,7 +44,21 @@ const STEPS: readonly Step[] = [
   ['audit the response',       'plos!', step.auditResponse],
 ]
 
-const LETTER: Record<Access, string> = { public: 'p', login: 'l', ordinary: 'o', sudo: 's' }
+type Act = { run: Step[2]; always: boolean }
+
+/** The steps of one kind of access, picked from the table once. */
+function column(letter: string): Act[] {
+  const picked = STEPS.filter(([, on]) => on.includes(letter))
+  return picked.map(([, on, run]) => ({ run, always: on.endsWith('!') }))
+}
+
+/** The first step, `find the mount`, says which column the rest is of. */
+const COLUMNS: Record<Access, Act[]> = {
+  public: column('p'),
+  login: column('l'),
+  ordinary: column('o'),
+  sudo: column('s'),
+}
 const ATTEMPTS_MAX = 20
 
 /**
@@ -113,16 +127,17 @@ async function auditFailed(turn: Turn, core: Core): Promise<void> {
 
 /** Runs every step once; true when it must all be done again. */
 async function run(turn: Turn, core: Core): Promise<boolean> {
-  for (const [, on, act] of STEPS) {
-    if (!on.includes(LETTER[turn.kind])) continue
-    if (turn.refusal !== undefined && !on.endsWith('!')) continue
+  for (let i = 0; i < COLUMNS[turn.kind].length; i++) {
+    const { run: act, always } = COLUMNS[turn.kind][i]!
+    if (turn.refusal !== undefined && !always) continue
     try {
       const pending = act(turn, core)
       if (pending) await pending
     } catch (error) {
       if (error instanceof StoreConflict) return true
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
-      if (failureOf(turn.refusal, turn.request.id).status >= 500)
+      // 503 is the state of the server, not a trouble of this request.
+      if (failureOf(turn.refusal, turn.request.id).status === 500)
         core.report(turn.refusal, turn.request)
     }
   }

@@ -4,6 +4,7 @@
  *
  *   npm run bench                                    3 rounds of 4 seconds
  *   npm run bench -- --seconds 10 --rounds 5 --workers 2 --json
+ *   npm run bench -- --only login --connections 128
  *   BENCH_PEER_ADDR=http://127.0.0.1:8300 BENCH_PEER_TOKEN=… npm run bench
  *
  * Rounds of all subjects alternate, and the best of each counts: a neighbour on the machine can
@@ -20,9 +21,11 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '32' },
     workers: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
   },
 })
+const WARM_UP_SECONDS = 2
 const seconds = Number(values.seconds)
 const connections = Number(values.connections)
 
@@ -86,12 +89,14 @@ const bareRow: Row = {
   subject: bare,
   next: () => ({ method: 'GET', path: '/' }),
 }
-const rows = [bareRow, ...rowsOf('coffer', coffer), ...(peer ? rowsOf('peer', peer) : [])]
+const asked = [...rowsOf('coffer', coffer), ...(peer ? rowsOf('peer', peer) : [])]
+const rows = [bareRow, ...asked.filter(({ what }) => what.includes(values.only))]
 for (let round = 1; round <= Number(values.rounds); round++) {
   for (const row of rows) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[Kround ${round}: ${row.who} ${row.what}`)
     const { target, pid } = row.subject
-    await load(target, row.next, { connections, seconds: 1 })
+    // The first seconds are spent on compiling, on both sides.
+    await load(target, row.next, { connections, seconds: WARM_UP_SECONDS })
     const before = cpuMicroseconds(pid)
     const result = await load(target, row.next, { connections, seconds })
     const cpuUs = (cpuMicroseconds(pid) - before) / result.done
