@@ -8,6 +8,7 @@
 import {
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -70,6 +71,8 @@ export async function openDev(core: Core, options: DevOptions): Promise<DevKeys>
 function writeKeys(dataDir: string, keys: DevKeys): void {
   const fd = openSync(keysFile(dataDir), 'w', 0o600)
   try {
+    // The mode above is for a new file only.
+    fchmodSync(fd, 0o600)
     writeSync(
       fd,
       `${JSON.stringify({ unseal_key: keys.unsealKey, root_token: keys.rootToken }, null, 2)}\n`,
