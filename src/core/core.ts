@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom, uuid } from '../lib/random.ts'
 import { stackPlaces } from '../lib/stack-places.ts'
 import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
-import { type Store, StoreConflict } from '../storage/store.ts'
+import { type Awaitable, type Store, StoreConflict } from '../storage/store.ts'
 import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
 import { type Expiry, expiry } from './expiry.ts'
@@ -76,7 +76,7 @@ export type Core = {
   /** A transaction, or undefined while sealed. `shared` = from the poll phase (see Space). */
   begin(shared: boolean): Promise<Tx | undefined>
   commit(tx: Tx): Promise<void>
-  aclOf(tx: Tx, token: TokenEntry): Promise<Acl>
+  aclOf(tx: Tx, token: TokenEntry): Awaitable<Acl>
   /** `sys/`, which answers even when there is no mount table to read. */
   sysMount(path: string): Mount | undefined
   help(turn: Turn): Reply

@@ -72,7 +72,7 @@ export type SystemTtl = { defaultSeconds: number; maxSeconds: number }
 export type Mounts = {
   table(tx: Tx): Promise<MountTable>
   /** The mount that serves a path, or undefined. */
-  find(tx: Tx, path: string): Promise<Mount | undefined>
+  find(tx: Tx, path: string): Awaitable<Mount | undefined>
   /** The mount at exactly this path (with its slash). */
   at(tx: Tx, path: string): Promise<Mount | undefined>
   byAccessor(tx: Tx, accessor: string): Promise<Mount | undefined>
@@ -117,14 +117,9 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     ttl,
     engines,
     table,
-    async find(tx, path) {
-      const map = await byPath(tx)
-      // Mounts never overlap, so the first prefix that is a mount is the only one.
-      for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
-        const mount = map.get(path.slice(0, at + 1))
-        if (mount) return mount
-      }
-      return map.get(`${path}/`)
+    find(tx, path) {
+      const map = byPath(tx)
+      return map instanceof Promise ? map.then((m) => serving(m, path)) : serving(map, path)
     },
     at: async (tx, path) => (await byPath(tx)).get(path),
     async byAccessor(tx, accessor) {
@@ -148,6 +143,15 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
       tx.put(MOUNTS_PATH, { mounts: sorted } satisfies MountTable)
     },
   }
+}
+
+/** Mounts never overlap, so the first prefix that is a mount is the only one. */
+function serving(map: ReadonlyMap<string, Mount>, path: string): Mount | undefined {
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    const mount = map.get(path.slice(0, at + 1))
+    if (mount) return mount
+  }
+  return map.get(`${path}/`)
 }
 
 export function compileMount(entry: MountEntry, engine: Engine, ttl: SystemTtl): Mount {

@@ -1,5 +1,6 @@
 /** Stored policies, and what a token's policies add up to. Both compiled once per stored object. */
 import { type Tx } from '../barrier/space.ts'
+import { type Awaitable } from '../storage/store.ts'
 import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
 import { DEFAULT_POLICY, parsePolicy, type Policy, RESPONSE_WRAPPING_POLICY } from './policies.ts'
 import { type TokenEntry } from './tokens.ts'
@@ -30,33 +31,60 @@ function rulesOf(entry: PolicyEntry): Policy {
 }
 
 type Compiled = { entries: readonly (PolicyEntry | undefined)[]; acl: Acl }
+/** The same with the paths its entries were read from: what has to be looked at again. */
+type Seen = Compiled & { paths: readonly (string | undefined)[] }
+
+const COMPILED_MAX = 5_000
 
 /** The ACL of a set of policy names, as those policies are in this transaction. */
-export function aclFinder(): (tx: Tx, token: TokenEntry, now: number) => Promise<Acl> {
+export function aclFinder(): (tx: Tx, token: TokenEntry, now: number) => Awaitable<Acl> {
   // By the names, not by token: ten thousand tokens of one role share one ACL.
   const compiled = new Map<string, Compiled>()
-  const COMPILED_MAX = 5_000
+  /** What a token's ACL was when it came last. */
+  const seen = new WeakMap<TokenEntry, Seen>()
 
-  return async (tx, token, now) => {
+  async function find(tx: Tx, token: TokenEntry, now: number): Promise<Acl> {
     const { policies } = token
-    if (policies.includes('root')) return ROOT_ACL
     const entries: (PolicyEntry | undefined)[] = []
     for (const name of policies) entries.push(await getPolicy(tx, name))
     // Policy names have no control characters, so this key is as good as a tuple.
     const key = policies.join('\0')
-    const known = compiled.get(key)
-    const same =
-      known !== undefined &&
-      known.entries.every((entry, i) => entry === entries[i]) &&
-      (known.acl.goodUntil ?? Infinity) > now
-    if (same) return known.acl
-    const found = entries.filter((entry) => entry !== undefined)
-    const acl = compileAcl(
-      found.map((entry) => ({ name: entry.name, policy: rulesOf(entry) })),
-      { now: new Date(now) },
-    )
-    if (compiled.size >= COMPILED_MAX) compiled.clear()
-    compiled.set(key, { entries, acl })
-    return acl
+    let known = compiled.get(key)
+    if (!known?.entries.every((entry, i) => entry === entries[i]) || !isFresh(known.acl, now)) {
+      known = { entries, acl: compile(entries, now) }
+      if (compiled.size >= COMPILED_MAX) compiled.clear()
+      compiled.set(key, known)
+    }
+    const paths = policies.map((name) => (HIDDEN.has(name) ? undefined : policyPath(name)))
+    seen.set(token, { ...known, paths })
+    return known.acl
   }
+
+  return (tx, token, now) => {
+    if (token.policies.includes('root')) return ROOT_ACL
+    const last = seen.get(token)
+    return last && isFresh(last.acl, now) && isUnchanged(tx, last) ? last.acl : find(tx, token, now)
+  }
+}
+
+const isFresh = (acl: Acl, now: number) => (acl.goodUntil ?? Infinity) > now
+
+/** Whether each policy is still the same object; the transaction remembers that it was read. */
+function isUnchanged(tx: Tx, { paths, entries }: Seen): boolean {
+  return paths.every((path, i) => {
+    if (path === undefined) return true
+    const entry = tx.get<PolicyEntry>(path)
+    if (!(entry instanceof Promise)) return entry === entries[i]
+    // It has to be fetched, which the caller does again and minds its errors.
+    entry.catch(() => {})
+    return false
+  })
+}
+
+function compile(entries: readonly (PolicyEntry | undefined)[], now: number): Acl {
+  const found = entries.filter((entry) => entry !== undefined)
+  return compileAcl(
+    found.map((entry) => ({ name: entry.name, policy: rulesOf(entry) })),
+    { now: new Date(now) },
+  )
 }

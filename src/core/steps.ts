@@ -12,21 +12,28 @@ import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
-import { entriesUnder } from './mounts.ts'
+import { entriesUnder, type Mount } from './mounts.ts'
 import { wrap } from './wrapping.ts'
 import { accessOf, TURN, type Turn } from './turn.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
-export async function findMount(turn: Turn, core: Core): Promise<void> {
-  const { request } = turn
+/** What is cached is found at once; a promise costs each request that does not need one. */
+export function findMount(turn: Turn, core: Core): Promise<void> | void {
   // Before ACL and routing, so that `secret` and `secret/` are one thing to both.
-  if (request.verb === 'list' && !turn.path.endsWith('/')) turn.path += '/'
+  if (turn.request.verb === 'list' && !turn.path.endsWith('/')) turn.path += '/'
   // `sys/` must answer while there is no mount table to be read.
-  turn.mount =
+  const mount =
     turn.tx && !turn.path.startsWith('sys/')
-      ? await core.mounts.find(turn.tx, turn.path)
+      ? core.mounts.find(turn.tx, turn.path)
       : core.sysMount(turn.path)
+  if (mount instanceof Promise) return mount.then((found) => findEndpoint(turn, found))
+  return findEndpoint(turn, mount)
+}
+
+function findEndpoint(turn: Turn, mount: Mount | undefined): void {
+  const { request } = turn
+  turn.mount = mount
   if (!turn.mount) return
   turn.match = turn.mount.routes.match(turn.path.slice(turn.mount.entry.path.length))
   if (request.help) {
