@@ -142,6 +142,8 @@ export function expiry(parts: ExpiryParts): Expiry {
       const { entries } = await space.due(clock.now(), BATCH)
       more = entries.length === BATCH
       for (const entry of entries as (TokenEntry | LeaseEntry)[]) {
+        // Ending the one before may have taken so long that the duty is another's by now.
+        if (!(await onDuty())) return
         if (entry.kind === 'token') await endToken(entry.uid)
         else await endLease(entry.id)
       }
