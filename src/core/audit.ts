@@ -6,6 +6,7 @@
 import { type AuditDevice, type AuditDeviceType } from '../kit/audit-device.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Tx } from '../barrier/space.ts'
+import { type Awaitable } from '../storage/store.ts'
 import { type Hasher, hasher } from './audit-hash.ts'
 
 export type AuditEntry = {
@@ -30,7 +31,7 @@ export type DeviceView = {
 export type AuditLog = {
   readonly types: ReadonlyMap<string, AuditDeviceType>
   /** Opens and closes devices until they are those of the table. Cheap when nothing has changed. */
-  follow(tx: Tx): Promise<void>
+  follow(tx: Tx): Awaitable<void>
   /** Whether there is any device: if not, nothing needs to be formatted. */
   readonly active: boolean
   /** Resolves when the entry is written; rejects with audit_failed when no device took it. */
@@ -85,25 +86,29 @@ export function auditLog(
     return taken
   }
 
+  function adopt(table: AuditTable | undefined): void {
+    if (table === followed) return
+    followed = table
+    const next = new Map<string, Open>()
+    for (const entry of table?.devices ?? []) {
+      const same = open.get(entry.path)
+      next.set(entry.path, same?.entry.salt === entry.salt ? same : openDevice(entry))
+    }
+    const gone = [...open.values()].filter((o) => next.get(o.entry.path) !== o)
+    // What has been recorded for a device that goes away is still its own.
+    if (gone.some(({ lines }) => lines.length > 0)) flush()
+    open = next
+    for (const { device } of gone) device?.close()
+  }
+
   return {
     types: typeOf,
     get active() {
       return open.size > 0
     },
-    async follow(tx) {
-      const table = await tx.get<AuditTable>(AUDIT_PATH)
-      if (table === followed) return
-      followed = table
-      const next = new Map<string, Open>()
-      for (const entry of table?.devices ?? []) {
-        const same = open.get(entry.path)
-        next.set(entry.path, same?.entry.salt === entry.salt ? same : openDevice(entry))
-      }
-      const gone = [...open.values()].filter((o) => next.get(o.entry.path) !== o)
-      // What has been recorded for a device that goes away is still its own.
-      if (gone.some(({ lines }) => lines.length > 0)) flush()
-      open = next
-      for (const { device } of gone) device?.close()
+    follow(tx) {
+      const table = tx.get<AuditTable>(AUDIT_PATH)
+      return table instanceof Promise ? table.then(adopt) : adopt(table)
     },
     record(format) {
       if (open.size === 0) return Promise.resolve()

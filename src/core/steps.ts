@@ -54,9 +54,9 @@ function findEndpoint(turn: Turn, mount: Mount | undefined): void {
   if (request.openMetrics && turn.path === 'sys/metrics') turn.kind = 'public'
 }
 
-export async function refuseWhenSealed(turn: Turn, core: Core): Promise<void> {
-  if (turn.tx) await core.audit.follow(turn.tx)
-  else if (!turn.match?.endpoint.whenSealed) throw new Failure('sealed')
+export function refuseWhenSealed(turn: Turn, core: Core): Promise<void> | void {
+  if (turn.tx) return core.audit.follow(turn.tx)
+  if (!turn.match?.endpoint.whenSealed) throw new Failure('sealed')
 }
 
 export function refuseFolderWrite(turn: Turn): void {
