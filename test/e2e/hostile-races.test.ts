@@ -116,7 +116,10 @@ test('a token of five uses is used five times', async () => {
       if (status === 200) used.push(body.data!['num_uses'] as number)
     }
   }
-  deepEqual(used.toSorted((a, b) => a - b), [-1, 1, 2, 3, 4])
+  deepEqual(
+    used.toSorted((a, b) => a - b),
+    [-1, 1, 2, 3, 4],
+  )
   equal((await both.ask('read', 'auth/token/lookup-self', {}, { token })).status, 403)
 })
 
