@@ -2,7 +2,7 @@
  * npm run bench: how fast coffer is, as ratios to a bare node:http reply on the same machine in the
  * same run, and to another Vault-compatible server where one is named.
  *
- *   npm run bench                                    3 rounds of 4 seconds
+ *   npm run bench                                    3 rounds of 6 seconds
  *   npm run bench -- --seconds 10 --rounds 5 --workers 2 --json
  *   npm run bench -- --only login --connections 128
  *   BENCH_PEER_ADDR=http://127.0.0.1:8300 BENCH_PEER_TOKEN=… npm run bench
@@ -17,7 +17,7 @@ import { bareSubject, cofferSubject, peerSubject, type Prepared, type Subject } 
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '32' },
     workers: { type: 'string', default: '1' },
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 3
 const seconds = Number(values.seconds)
 const connections = Number(values.connections)
 

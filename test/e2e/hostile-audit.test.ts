@@ -16,8 +16,12 @@ test('a server whose only device is full refuses everything and has done nothing
   const made = await api.write('auth/token/create', { policies: ['default'] })
   const accessors = (await api.list('auth/token/accessors')).at('data.keys') as string[]
   const full = { type: 'file', options: { file_path: '/dev/full' } }
-  // Enabling is answered through the new device already.
-  equal((await api.write('sys/audit/full', full)).status, 500)
+  // One that takes nothing is not enabled by a request that could not be taken back.
+  const refusedDevice = await api.write('sys/audit/full', full)
+  equal(refusedDevice.status, 400)
+  match(String(refusedDevice.errors[0]), /takes no entries: ENOSPC/)
+  options.hcl = `audit "file" "full" {\n  options { file_path = "/dev/full" }\n}\n`
+  await server.restart()
 
   const token = String(made.at('auth.client_token'))
   for (const refused of await Promise.all([

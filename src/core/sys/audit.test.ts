@@ -103,7 +103,8 @@ test('a device is listed, writes from its own answer on, and is removed', async 
   const body = { type: 'file', description: 'all', options }
   equal((await ask('write', 'sys/audit/main', body)).status, 204)
   equal(statSync(file).mode & 0o777, 0o600)
-  const [first] = lines(file)
+  const [trial, first] = lines(file)
+  equal(trial!['request']!['operation'], 'test')
   equal(first!['type'], 'response')
   equal(first!['request']!['path'], 'sys/audit/main')
   deepEqual((await ask('write', 'sys/audit/main', body)).body.errors, ['path already in use'])

@@ -1,6 +1,6 @@
 /**
- * Audit devices: list, add, remove, and hash a value as a device would. A device is opened once
- * before it enters the table, so one that cannot write never gets in the way of every request.
+ * Audit devices: list, add, remove, and hash a value as a device would. A device is opened and written
+ * to before it enters the table, so one that cannot write never gets in the way of every request.
  *
  * Whoever may add a device through the API names a file that this server will write to. So a device
  * from here writes hashed lines and nothing else: no clear values, no text of the caller's own at
@@ -10,6 +10,8 @@ import { resolve } from 'node:path'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { JsonText } from '../../kit/json-text.ts'
+import { type AuditDevice } from '../../kit/audit-device.ts'
+import { rfc3339 } from '../../lib/clock.ts'
 import { uuid } from '../../lib/random.ts'
 import { parseBool, t } from '../../schema/field.ts'
 import { type Tx } from '../../barrier/space.ts'
@@ -78,7 +80,7 @@ function deviceEndpoint(core: Core, allowed: AuditOptions): Endpoint {
       if (!deviceType) refuse(`unknown backend type: ${JSON.stringify(type)}`)
       const options = { ...call.data.options }
       checkOptions(options, allowed)
-      deviceType.open(options).close()
+      tryOut(deviceType.open(options), options['prefix'] ?? '', call)
       const entry = { path, type, description, options, local, salt: uuid(call.random) }
       tx.put(AUDIT_PATH, { devices: [...devices, entry] } satisfies AuditTable)
       turnOf(call as never).afterCommit.push(() => follow(core))
@@ -153,4 +155,27 @@ function hashEndpoint(core: Core): Endpoint {
       return { hash: device.hasher.hash(data.input) }
     },
   })
+}
+
+/**
+ * A device that opens may still take nothing (a full disk), and an only device that takes nothing
+ * stops the server. So it is written to before it is entered, as Vault does.
+ */
+function tryOut(
+  device: AuditDevice,
+  prefix: string,
+  call: { now: number; requestId: string },
+): void {
+  const id = JSON.stringify(call.requestId)
+  try {
+    device.write(
+      `${prefix}{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}}\n`,
+    )
+  } catch (error) {
+    refuse(
+      `sanity check failed; the device takes no entries: ${(error as NodeJS.ErrnoException).code ?? 'unknown trouble'}`,
+    )
+  } finally {
+    device.close()
+  }
 }
