@@ -222,7 +222,6 @@ function replyOf(answer: Answer, turn: Turn): Reply | undefined {
     answer instanceof Reply ? answer : Object.assign(new Reply(), answer && { data: answer })
   if (reply.data && !(reply.data instanceof JsonText) && isEmpty(reply.data)) reply.data = undefined
   if (warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...warnings]
-  if (reply.failure) throw reply.failure
   // `{}` is an answer without data, which is not the same as no answer.
   if (answer !== undefined && reply.data === undefined && isPlain(reply)) reply.status ??= 200
   return reply

@@ -42,8 +42,6 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   unaudited?: boolean
   /** Puts every data key at the top level of the body too, as old clients expect. */
   injected?: boolean
-  /** A body larger than the usual limit is welcome here. */
-  largeBody?: boolean
   /** Not part of the API description (a catch-all that only explains). */
   hidden?: boolean
   example?: Record<string, unknown>

@@ -2,7 +2,6 @@
  * What a handler answers. A plain object is `data`; undefined is 204 (404 on a read or a list).
  * Everything else is said with one of the functions below, so a reader sees what is special.
  */
-import { type Failure } from './failure.ts'
 import { type JsonText } from './json-text.ts'
 
 export type ReplyData = Record<string, unknown> | JsonText
@@ -25,7 +24,7 @@ export type LoginGrant = {
   token: TokenParams
   /** Given back to the engine when the token is renewed. Never shown. */
   internal?: Record<string, unknown>
-  /** Clear in the audit log beside the alias. */
+  /** False = the token cannot be prolonged. */
   renewable?: boolean
 }
 
@@ -63,8 +62,6 @@ export class Reply {
   /** The lease block as core made it (renewals). */
   leased: { id: string; seconds: number; renewable: boolean } | undefined
   headers: Record<string, string> | undefined
-  /** An error body that also carries data. */
-  failure: Failure | undefined
 }
 
 export type Answer = Reply | Record<string, unknown> | JsonText | undefined

@@ -5,7 +5,8 @@ import { fakeAudit } from '../../test/support/fake-audit.ts'
 import { testCore } from '../../test/support/test-core.ts'
 import { AUDIT_PATH, type AuditTable } from '../core/audit.ts'
 import { memoryStore } from '../storage/memory.ts'
-import { type AuditBlock, declareAudit } from './declared-audit.ts'
+import { type AuditBlock } from './config-audit.ts'
+import { declareAudit } from './declared-audit.ts'
 
 const block = (options: Record<string, string> = { name: 'one' }): AuditBlock => ({
   type: 'fake',

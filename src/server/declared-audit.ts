@@ -6,13 +6,7 @@ import { type Tx } from '../barrier/space.ts'
 import { AUDIT_PATH, type AuditEntry, type AuditTable } from '../core/audit.ts'
 import { type Core } from '../core/core.ts'
 import { uuid } from '../lib/random.ts'
-
-export type AuditBlock = {
-  type: string
-  path: string
-  description: string
-  options: Record<string, string>
-}
+import { type AuditBlock } from './config-audit.ts'
 
 export async function declareAudit(
   tx: Tx,

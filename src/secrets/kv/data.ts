@@ -44,7 +44,6 @@ export const dataEndpoint = endpoint('data/:path*', {
     'A write adds a version; a patch adds one that differs from the newest as RFC 7396 says. ' +
     'A delete marks the newest version as deleted, and undelete/ brings it back.',
   fields,
-  largeBody: true,
   exists: async ({ data, store }) => (await getKey(store, data.path)) !== undefined,
   read: belowRoot(readData),
   write: belowRoot(writeData),

@@ -30,7 +30,6 @@ export const kvV1 = defineEngine({
       help: 'A secret: any JSON object. A write replaces it.',
       fields,
       anyBody: true,
-      largeBody: true,
       exists: async ({ data, store }) => (await getEntry(store, data.path)) !== undefined,
       read: readEntry,
       list: listEntries,
