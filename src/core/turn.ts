@@ -20,7 +20,6 @@ export type Request = {
   readonly data: Readonly<Record<string, unknown>>
   readonly token: string | undefined
   readonly wrapTtlSeconds: number
-  readonly wrapFormat?: string
   readonly help?: boolean
   /** The listener was told to answer sys/metrics without a token. */
   readonly openMetrics?: boolean

@@ -8,7 +8,6 @@ export type RequestHeaders = {
   token: string | undefined
   contentType: string
   wrapTtl: string | undefined
-  wrapFormat: string | undefined
   namespace: string | undefined
   vaultRequest: boolean
   hosts: number
@@ -23,7 +22,6 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
     token: undefined,
     contentType: '',
     wrapTtl: undefined,
-    wrapFormat: undefined,
     namespace: undefined,
     vaultRequest: false,
     hosts: 0,
@@ -55,9 +53,6 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
       case 17:
         if (name.toLowerCase() === 'x-vault-namespace') found.namespace ??= value
         else if (name.toLowerCase() === 'transfer-encoding') found.transferEncoding ??= value
-        break
-      case 19:
-        if (name.toLowerCase() === 'x-vault-wrap-format') found.wrapFormat ??= value
         break
     }
   }

@@ -111,7 +111,6 @@ async function respond(
       data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
-      ...(headers.wrapFormat && { wrapFormat: headers.wrapFormat }),
       ...(asked.help && { help: true }),
       ...(options.openMetrics && { openMetrics: true }),
       remoteAddress,
