@@ -19,7 +19,7 @@ function turn(verb: 'read' | 'list' | 'write', reply?: Partial<Reply>): Turn {
       wrapTtlSeconds: 0,
       remoteAddress: '',
       remotePort: 0,
-      headers: {},
+      rawHeaders: [],
       receivedAt: 0,
     },
     0,

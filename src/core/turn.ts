@@ -25,7 +25,10 @@ export type Request = {
   readonly openMetrics?: boolean
   readonly remoteAddress: string
   readonly remotePort: number
-  readonly headers: Readonly<Record<string, string>>
+  /** As they came: name, value, name, value … */
+  readonly rawHeaders: readonly string[]
+  /** Of a TLS client: its certificate and what it sent with it, as DER, not verified. */
+  readonly peerCertificates?: () => readonly Uint8Array[]
   readonly receivedAt: number
 }
 

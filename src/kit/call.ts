@@ -58,6 +58,13 @@ export type Call<D> = {
   readonly random: Random
   readonly caller: Caller | undefined
   readonly remoteAddress: string
+  /**
+   * A header of the request, by its lower-case name; the first, where it came twice. Undefined for
+   * what carries a token of ours: no engine, and nothing an engine talks to, may see one.
+   */
+  header(name: string): string | undefined
+  /** Of a TLS client: its certificate, then what it sent with it; DER, not verified. */
+  peerCertificates(): readonly Uint8Array[]
   readonly requestId: string
   readonly wrapTtlSeconds: number
   warn(text: string): void

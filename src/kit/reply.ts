@@ -19,6 +19,10 @@ export type LeaseGrant = {
 export type LoginGrant = {
   /** Who this is to the mount; the alias of the identity. */
   alias: string
+  /** Kept with the alias; policies may be templated by it. Default: `metadata`. */
+  aliasMetadata?: Record<string, string>
+  /** Names of groups the foreign system has this caller in: aliases of external groups. */
+  groups?: readonly string[]
   displayName: string
   metadata: Record<string, string>
   token: TokenParams

@@ -17,6 +17,7 @@ import { uuid } from '../lib/random.ts'
 import { parseBool } from '../schema/field.ts'
 import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
 import { DISGUISES } from './list-method.ts'
+import { isTls, peerCertificates } from './peer-certificates.ts'
 import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
 
 export type WireOptions = {
@@ -115,7 +116,8 @@ async function respond(
       ...(options.openMetrics && { openMetrics: true }),
       remoteAddress,
       remotePort,
-      headers: {},
+      rawHeaders: request.rawHeaders,
+      ...(isTls(request) && { peerCertificates: () => peerCertificates(request) }),
       receivedAt,
     })
   } finally {

@@ -61,7 +61,7 @@ async function pair() {
       wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
       remoteAddress: '127.0.0.1',
       remotePort: 1,
-      headers: {},
+      rawHeaders: [],
       receivedAt: first.clock.now(),
     })
     const text = Buffer.from(body).toString()

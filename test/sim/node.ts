@@ -51,7 +51,7 @@ export function startNode({ store, clock, engines = [] }: NodeOptions): Node {
         wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
         remoteAddress: '127.0.0.1',
         remotePort: 4321,
-        headers: {},
+        rawHeaders: [],
         receivedAt: clock.now(),
       })
     } catch (error) {

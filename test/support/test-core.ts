@@ -13,10 +13,7 @@ import { type Verb } from '../../src/kit/engine.ts'
 import { systemRandom, uuid } from '../../src/lib/random.ts'
 import { type Clock } from '../../src/lib/clock.ts'
 import { memoryStore } from '../../src/storage/memory.ts'
-import { cubbyhole } from '../../src/secrets/cubbyhole/engine.ts'
-import { kvV1 } from '../../src/secrets/kv/v1.ts'
-import { kvV2 } from '../../src/secrets/kv/v2.ts'
-import approle from '../../src/auth/approle/engine.ts'
+import { ENGINES } from '../../src/server/builtin.ts'
 
 export type FakeClock = Clock & { advance(ms: number): void }
 
@@ -50,6 +47,8 @@ export type AskOptions = {
   wrapTtlSeconds?: number
   remoteAddress?: string
   help?: boolean
+  headers?: Record<string, string>
+  peerCertificates?: readonly Uint8Array[]
 }
 export type Answered = {
   status: number
@@ -78,7 +77,7 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   const logs: string[] = []
   const core = createCore({
     store: memoryStore(),
-    engines: [cubbyhole, kvV1, kvV2, approle],
+    engines: ENGINES,
     ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
     auditTypes: [fileAudit],
     clock,
@@ -122,7 +121,8 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
             ...(ask.help && { help: true }),
             remoteAddress: ask.remoteAddress ?? '127.0.0.1',
             remotePort: 4321,
-            headers: {},
+            rawHeaders: Object.entries(ask.headers ?? {}).flat(),
+            ...(ask.peerCertificates && { peerCertificates: () => ask.peerCertificates! }),
             receivedAt: clock.now(),
           })
         } catch (error) {

@@ -16,6 +16,8 @@ export type TestEngineOptions = {
   defaultTtlSeconds?: number
   maxTtlSeconds?: number
   remoteAddress?: string
+  headers?: Record<string, string>
+  peerCertificates?: readonly Uint8Array[]
   tokenUid?: string
 }
 
@@ -84,6 +86,8 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
         entityId: '',
         root: false,
       },
+      header: (name) => options.headers?.[name],
+      peerCertificates: () => options.peerCertificates ?? [],
       remoteAddress: options.remoteAddress ?? '127.0.0.1',
       requestId: 'test-request',
       wrapTtlSeconds: 0,

@@ -45,7 +45,7 @@ test('health tells by its status that the server is not initialized', async () =
       wrapTtlSeconds: 0,
       remoteAddress: '127.0.0.1',
       remotePort: 1,
-      headers: {},
+      rawHeaders: [],
       receivedAt: 0,
     })
   equal((await ask({})).status, 501)

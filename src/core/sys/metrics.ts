@@ -8,7 +8,6 @@ import { type Core } from '../core.ts'
 import { type InFlight } from '../in-flight.ts'
 import { type Metrics } from '../metrics.ts'
 import { metricsJson, PROMETHEUS_TYPE, prometheusText } from '../metrics-text.ts'
-import { turnOf } from '../turn.ts'
 
 export type MetricsOptions = { metrics?: Metrics; inFlight?: InFlight }
 
@@ -25,7 +24,7 @@ export function metricsEndpoints(core: Core, { metrics, inFlight }: MetricsOptio
         if (format !== '' && format !== 'prometheus') {
           refuse(`metric response format ${JSON.stringify(format)} unknown`)
         }
-        const accept = turnOf(call as never).request.headers['accept'] ?? ''
+        const accept = call.header('accept') ?? ''
         const wantsText = format === 'prometheus' || PROMETHEUS_ACCEPT.test(accept)
         if (!metrics && wantsText) refuse('prometheus is not enabled')
         const all = metrics ? await metrics.read() : []

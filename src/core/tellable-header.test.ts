@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { tellableHeader } from './tellable-header.ts'
+
+const RAW = [
+  'X-Vault-Token',
+  'hvs.token',
+  'Authorization',
+  'Bearer hvs.other',
+  'authorization',
+  'Negotiate abc',
+  'X-Request-Name',
+  'first',
+  'x-request-name',
+  'second',
+]
+
+test('tellableHeader() tells a header by its name in any case, the first of several', () => {
+  assert.equal(tellableHeader(RAW, 'x-request-name'), 'first')
+  assert.equal(tellableHeader(RAW, 'x-absent'), undefined)
+})
+
+test('tellableHeader() never tells a token', () => {
+  assert.equal(tellableHeader(RAW, 'x-vault-token'), undefined)
+  assert.equal(tellableHeader(RAW, 'authorization'), 'Negotiate abc')
+  assert.equal(tellableHeader(['Authorization', 'Bearer hvs.t'], 'authorization'), undefined)
+})

@@ -1,0 +1,17 @@
+/** The headers an engine may see: all but those that carry a token of ours. */
+
+const SECRET = new Set(['x-vault-token', 'cookie'])
+const SECRET_PREFIX = 'x-vault-inline-auth-'
+
+/** From node's flat list (name, value, name, value …), by the name in lower case. */
+export function tellableHeader(raw: readonly string[], name: string): string | undefined {
+  if (SECRET.has(name) || name.startsWith(SECRET_PREFIX)) return undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.toLowerCase() !== name) continue
+    const value = raw[i + 1]!
+    // `Bearer` is a token of ours; other kinds of authorization are a login's own matter.
+    if (name === 'authorization' && value.startsWith('Bearer ')) continue
+    return value
+  }
+  return undefined
+}

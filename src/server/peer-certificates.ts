@@ -1,0 +1,20 @@
+/** What a TLS client showed of itself. Node does not verify it here: who trusts what is the engine's. */
+import { type IncomingMessage } from 'node:http'
+import { type DetailedPeerCertificate, TLSSocket } from 'node:tls'
+
+const CHAIN_MAX = 16
+
+export const isTls = (request: IncomingMessage): boolean => request.socket instanceof TLSSocket
+
+/** The client's certificate and what it sent with it, as DER; empty when it showed none. */
+export function peerCertificates({ socket }: IncomingMessage): readonly Uint8Array[] {
+  if (!(socket instanceof TLSSocket)) return []
+  const chain: Uint8Array[] = []
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
+  // A self-signed certificate names itself as its issuer, for ever.
+  while (next?.raw && chain.length < CHAIN_MAX && !chain.includes(next.raw)) {
+    chain.push(next.raw)
+    next = next.issuerCertificate
+  }
+  return chain
+}
