@@ -251,8 +251,20 @@ const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 /** The writes of a transaction at some moment; undefined = none. */
 export type Mark = ReadonlyMap<string, object | undefined> | undefined
 
+/**
+ * The entries a piece of core may see, by plain paths: a whole transaction, or the part of it that
+ * belongs to one namespace.
+ */
+export interface Scope {
+  get<T extends object>(path: string): Awaitable<T | undefined>
+  put(path: string, value: object, due?: number): void
+  remove(path: string): void
+  list(prefix: string, page?: Page): Promise<string[]>
+  readonly keyring: Keyring
+}
+
 /** One request's view: reads are remembered, writes wait for the commit. */
-export class Tx {
+export class Tx implements Scope {
   readonly #space: Space
   readonly #since: number
   #misses = 0

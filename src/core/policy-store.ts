@@ -1,5 +1,5 @@
 /** Stored policies, and what a token's policies add up to. Both compiled once per stored object. */
-import { type Tx } from '../barrier/space.ts'
+import { type Scope } from '../barrier/space.ts'
 import { type Awaitable } from '../storage/store.ts'
 import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
 import { DEFAULT_POLICY, parsePolicy, type Policy, RESPONSE_WRAPPING_POLICY } from './policies.ts'
@@ -16,12 +16,12 @@ const parsed = new WeakMap<PolicyEntry, Policy>()
 
 export const policyPath = (name: string) => `policy/${name}`
 
-export async function getPolicy(tx: Tx, name: string): Promise<PolicyEntry | undefined> {
-  return HIDDEN.get(name) ?? (await tx.get<PolicyEntry>(policyPath(name)))
+export async function getPolicy(scope: Scope, name: string): Promise<PolicyEntry | undefined> {
+  return HIDDEN.get(name) ?? (await scope.get<PolicyEntry>(policyPath(name)))
 }
 
-export function putDefaultPolicy(tx: Tx): void {
-  tx.put(policyPath('default'), { name: 'default', text: DEFAULT_POLICY } satisfies PolicyEntry)
+export function putDefaultPolicy(scope: Scope): void {
+  scope.put(policyPath('default'), { name: 'default', text: DEFAULT_POLICY } satisfies PolicyEntry)
 }
 
 function rulesOf(entry: PolicyEntry): Policy {
@@ -37,16 +37,16 @@ type Seen = Compiled & { paths: readonly (string | undefined)[] }
 const COMPILED_MAX = 5_000
 
 /** The ACL of a set of policy names, as those policies are in this transaction. */
-export function aclFinder(): (tx: Tx, token: TokenEntry, now: number) => Awaitable<Acl> {
+export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => Awaitable<Acl> {
   // By the names, not by token: ten thousand tokens of one role share one ACL.
   const compiled = new Map<string, Compiled>()
   /** What a token's ACL was when it came last. */
   const seen = new WeakMap<TokenEntry, Seen>()
 
-  async function find(tx: Tx, token: TokenEntry, now: number): Promise<Acl> {
+  async function find(scope: Scope, token: TokenEntry, now: number): Promise<Acl> {
     const { policies } = token
     const entries: (PolicyEntry | undefined)[] = []
-    for (const name of policies) entries.push(await getPolicy(tx, name))
+    for (const name of policies) entries.push(await getPolicy(scope, name))
     // Policy names have no control characters, so this key is as good as a tuple.
     const key = policies.join('\0')
     let known = compiled.get(key)
@@ -60,20 +60,22 @@ export function aclFinder(): (tx: Tx, token: TokenEntry, now: number) => Awaitab
     return known.acl
   }
 
-  return (tx, token, now) => {
+  return (scope, token, now) => {
     if (token.policies.includes('root')) return ROOT_ACL
     const last = seen.get(token)
-    return last && isFresh(last.acl, now) && isUnchanged(tx, last) ? last.acl : find(tx, token, now)
+    return last && isFresh(last.acl, now) && isUnchanged(scope, last)
+      ? last.acl
+      : find(scope, token, now)
   }
 }
 
 const isFresh = (acl: Acl, now: number) => (acl.goodUntil ?? Infinity) > now
 
 /** Whether each policy is still the same object; the transaction remembers that it was read. */
-function isUnchanged(tx: Tx, { paths, entries }: Seen): boolean {
+function isUnchanged(scope: Scope, { paths, entries }: Seen): boolean {
   return paths.every((path, i) => {
     if (path === undefined) return true
-    const entry = tx.get<PolicyEntry>(path)
+    const entry = scope.get<PolicyEntry>(path)
     if (!(entry instanceof Promise)) return entry === entries[i]
     // It has to be fetched, which the caller does again and minds its errors.
     entry.catch(() => {})

@@ -1,5 +1,5 @@
 /** What core is asked, what it answers, and what it knows on the way from one to the other. */
-import { type Mark, type Tx } from '../barrier/space.ts'
+import { type Mark, type Scope, type Tx } from '../barrier/space.ts'
 import { type Call, type Caller, type Operation } from '../kit/call.ts'
 import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
 import { type Reply } from '../kit/reply.ts'
@@ -95,6 +95,11 @@ export function txOf(call: Call<never>): Tx {
   const { tx } = turnOf(call)
   if (!tx) throw new TypeError('no transaction while sealed')
   return tx
+}
+
+/** The entries of the namespace the request is in. */
+export function scopeOf(call: Call<never>): Scope {
+  return txOf(call)
 }
 
 export function newTurn(request: Request, now: number): Turn {

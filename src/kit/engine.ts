@@ -34,6 +34,11 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   accessFor?: readonly Verb[]
   /** Says whether a write creates or updates; without it every write is an update. */
   exists?: (call: Call<Parsed<F>>) => Promise<boolean>
+  /**
+   * Of a login that asks for a password: the alias whose failures are counted, so that guessing
+   * ends. Said before the login runs; undefined where the request names nobody.
+   */
+  userOf?: (call: Call<Parsed<F>>) => string | undefined
   /** Takes any body: no warnings about unknown fields, and `call.body` is the data (KV v1). */
   anyBody?: boolean
   /** Answers while the server is sealed or not yet initialized. */
@@ -50,10 +55,11 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
 export type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete'
 
 /** An endpoint with its types erased, as routing sees it. */
-export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists'> & {
+export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists' | 'userOf'> & {
   /** e.g. `role/:name/secret-id`, `data/:path*`. */
   readonly path: string
   readonly exists?: (call: Call<never>) => Promise<boolean>
+  readonly userOf?: (call: Call<never>) => string | undefined
 } & Handlers<never>
 
 /**

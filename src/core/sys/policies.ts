@@ -2,7 +2,7 @@
  * `sys/policies/acl`, and `sys/policy` as older clients know it: the ACL policies. A policy counts
  * from the next request on, for every token that names it.
  */
-import { type Tx } from '../../barrier/space.ts'
+import { type Scope } from '../../barrier/space.ts'
 import { type Call } from '../../kit/call.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { refuse } from '../../kit/failure.ts'
@@ -10,7 +10,7 @@ import { type Reply, warn } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { decodePolicyText, parsePolicy, PolicyError, policyName } from '../policies.ts'
 import { getPolicy, type PolicyEntry, policyPath } from '../policy-store.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { scopeOf, turnOf } from '../turn.ts'
 import { optionalText } from './mount-tune-fields.ts'
 import { requireSpelling } from './mounts-path.ts'
 
@@ -26,7 +26,7 @@ export function policiesEndpoints(): Endpoint[] {
     endpoint('policies/acl', {
       help: 'The names of all policies.',
       fields: {},
-      list: async (call) => ({ keys: await policyNames(txOf(call as never)) }),
+      list: async (call) => ({ keys: await policyNames(scopeOf(call as never)) }),
     }),
     endpoint('policies/acl/:name*', {
       help: 'A policy: what those who have it may do, path by path.',
@@ -42,8 +42,8 @@ export function policiesEndpoints(): Endpoint[] {
       help: 'The names of all policies; the older form.',
       fields: {},
       injected: true,
-      read: async (call) => bothLists(await policyNames(txOf(call as never))),
-      list: async (call) => bothLists(await policyNames(txOf(call as never))),
+      read: async (call) => bothLists(await policyNames(scopeOf(call as never))),
+      list: async (call) => bothLists(await policyNames(scopeOf(call as never))),
     }),
     endpoint('policy/:name*', {
       help: 'A policy; the older form.',
@@ -70,16 +70,16 @@ export function policiesEndpoints(): Endpoint[] {
 const bothLists = (keys: string[]) => ({ keys, policies: keys })
 
 /** `root`, which is not stored, comes last. */
-async function policyNames(tx: Tx): Promise<string[]> {
+async function policyNames(scope: Scope): Promise<string[]> {
   const names: string[] = []
-  await collect(tx, '', names)
+  await collect(scope, '', names)
   return [...names, ROOT]
 }
 
 /** Names may have slashes, which make folders in storage. */
-async function collect(tx: Tx, folder: string, names: string[]): Promise<void> {
-  for (const each of await tx.list(policyPath(folder))) {
-    if (each.endsWith('/')) await collect(tx, folder + each, names)
+async function collect(scope: Scope, folder: string, names: string[]): Promise<void> {
+  for (const each of await scope.list(policyPath(folder))) {
+    if (each.endsWith('/')) await collect(scope, folder + each, names)
     else names.push(folder + each)
   }
 }
@@ -111,8 +111,8 @@ async function readPolicy(call: Named): Promise<PolicyEntry | undefined> {
   const named = nameOf(call)
   if ('problem' in named) return undefined
   if (named.name === ROOT) return { name: ROOT, text: '' }
-  const tx = txOf(call as never)
-  return FIXED.has(named.name) ? getPolicy(tx, named.name) : tx.get(policyPath(named.name))
+  const scope = scopeOf(call as never)
+  return FIXED.has(named.name) ? getPolicy(scope, named.name) : scope.get(policyPath(named.name))
 }
 
 function writePolicy(call: Named, given: string): Reply | undefined {
@@ -128,7 +128,7 @@ function writePolicy(call: Named, given: string): Reply | undefined {
     throw error
   }
   const entry: PolicyEntry = { name: named.name, text }
-  txOf(call as never).put(policyPath(named.name), entry)
+  scopeOf(call as never).put(policyPath(named.name), entry)
   if (named.name === call.data.name) return undefined
   return warn([`policy name was converted to ${named.name}`])
 }
@@ -138,6 +138,6 @@ function deletePolicy(call: Named): undefined {
   if ('problem' in named) return undefined
   if (named.name === 'default') refuse('cannot delete default policy')
   if (FIXED.has(named.name)) refuse(`cannot delete "${named.name}" policy`)
-  txOf(call as never).remove(policyPath(named.name))
+  scopeOf(call as never).remove(policyPath(named.name))
   return undefined
 }
