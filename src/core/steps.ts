@@ -13,6 +13,7 @@ import { envelopeText } from './envelope.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { entriesUnder, type Mount } from './mounts.ts'
+import { onceFor } from './once.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
 import { accessOf, TURN, type Turn } from './turn.ts'
@@ -190,6 +191,7 @@ function callOf(turn: Turn, core: Core): Call<never> {
     remoteAddress: request.remoteAddress,
     header: (name) => tellableHeader(request.rawHeaders, name),
     peerCertificates: () => request.peerCertificates?.() ?? [],
+    once: onceFor(request),
     requestId: request.id,
     wrapTtlSeconds: request.wrapTtlSeconds,
     warn: (text) => void turn.warnings.push(text),

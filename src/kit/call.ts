@@ -65,6 +65,12 @@ export type Call<D> = {
   header(name: string): string | undefined
   /** Of a TLS client: its certificate, then what it sent with it; DER, not verified. */
   peerCertificates(): readonly Uint8Array[]
+  /**
+   * Slow work, or a question to another server: done once for a request, however often its handler
+   * runs. `key` is all that the answer depends on besides the request, compared item by item by
+   * identity; with the same key comes the same answer, or the same failure.
+   */
+  once<T>(key: readonly unknown[], work: () => Promise<T>): Promise<T>
   readonly requestId: string
   readonly wrapTtlSeconds: number
   warn(text: string): void

@@ -4,6 +4,13 @@ export { collection, type Call, type Caller, type EntryStore, type MountView } f
 export { defineEngine, endpoint, type Endpoint, type Engine } from './engine.ts'
 export { Failure, refuse } from './failure.ts'
 export { JsonText } from './json-text.ts'
+export {
+  applyRoleTokens,
+  legacyTokenFields,
+  type RoleTokens,
+  shownRoleTokens,
+} from './legacy-token-fields.ts'
+export { checkSamePolicies, checkTokenPeer } from './login-rules.ts'
 export { accepted, lease, login, reply, Reply, warn, withStatus } from './reply.ts'
 export {
   applyTokenFields,

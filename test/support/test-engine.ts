@@ -88,6 +88,7 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
       },
       header: (name) => options.headers?.[name],
       peerCertificates: () => options.peerCertificates ?? [],
+      once: (_key, work) => work(),
       remoteAddress: options.remoteAddress ?? '127.0.0.1',
       requestId: 'test-request',
       wrapTtlSeconds: 0,
