@@ -57,27 +57,37 @@ export class Space {
   }
 
   /** A transaction on the newest state. */
-  async begin(): Promise<Tx> {
-    await this.#refresh()
-    return new Tx(this)
+  begin(): Awaitable<Tx> {
+    const refreshing = this.#refresh()
+    return refreshing ? refreshing.then(() => new Tx(this)) : new Tx(this)
   }
 
   /**
    * As `begin`, sharing the question with all requests that arrive in this turn of the event loop.
    * Only for the poll phase: there, whatever was acknowledged before a request was sent is in.
    */
-  async beginShared(): Promise<Tx> {
-    if (!this.#asked) {
-      await this.#refresh()
-      this.#asked = true
-      setImmediate(() => (this.#asked = false))
-    }
+  beginShared(): Awaitable<Tx> {
+    if (this.#asked) return new Tx(this)
+    const refreshing = this.#refresh()
+    if (refreshing) return refreshing.then(() => this.#shared())
+    return this.#shared()
+  }
+
+  #shared(): Tx {
+    this.#asked = true
+    setImmediate(() => (this.#asked = false))
     return new Tx(this)
   }
 
-  async #refresh(): Promise<void> {
+  /** A promise only when the store has to be waited for: mostly nothing has changed. */
+  #refresh(): Promise<void> | undefined {
     const newest = this.store.revision()
-    const revision = typeof newest === 'number' ? newest : await newest
+    if (newest === this.#revision) return undefined
+    return this.#catchUp(newest)
+  }
+
+  async #catchUp(newest: Awaitable<number>): Promise<void> {
+    const revision = await newest
     if (revision === this.#revision) return
     const changes = this.#revision < 0 ? undefined : await this.store.changes(this.#revision)
     if (!changes) {

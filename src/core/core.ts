@@ -74,7 +74,7 @@ export type Core = {
   readonly startedAt: number
   handle(request: Request): Promise<Response>
   /** A transaction, or undefined while sealed. `shared` = from the poll phase (see Space). */
-  begin(shared: boolean): Promise<Tx | undefined>
+  begin(shared: boolean): Awaitable<Tx | undefined>
   commit(tx: Tx): Promise<void>
   aclOf(tx: Tx, token: TokenEntry): Awaitable<Acl>
   /** `sys/`, which answers even when there is no mount table to read. */
@@ -181,9 +181,9 @@ export function createCore(options: CoreOptions): Core {
     },
     startedAt: clock.now(),
     handle: (request) => handle(request, core),
-    async begin(shared) {
+    begin(shared) {
       const { space } = keep
-      if (space && prepared !== space) await prepare(space)
+      if (space && prepared !== space) return prepare(space).then(() => space.begin())
       return space && (shared ? space.beginShared() : space.begin())
     },
     async commit(tx) {

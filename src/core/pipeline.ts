@@ -90,7 +90,8 @@ export async function handle(request: Request, core: Core): Promise<Response> {
     turn.audited = audited
     leave ??= attempt > 1 ? await inLine(core) : undefined
     try {
-      turn.tx = await core.begin(attempt === 1)
+      const begun = core.begin(attempt === 1)
+      turn.tx = begun instanceof Promise ? await begun : begun
       const again = await run(turn, core)
       if (!again) {
         leave?.()

@@ -102,8 +102,12 @@ export async function readBody(
       }
       chunk.copy(whole, before)
     })
-    request.on('end', () => done(bytes === 0 ? undefined : whole.subarray(0, bytes)))
+    // Every request closes in the end: only one that has not ended was cut off.
     const cut = () => failed(new Failure('bad_request', 'the request body was cut off'))
+    request.on('end', () => {
+      request.off('close', cut)
+      done(bytes === 0 ? undefined : whole.subarray(0, bytes))
+    })
     request.on('error', cut)
     request.on('close', cut)
   })
