@@ -69,8 +69,7 @@ export class Space {
   beginShared(): Awaitable<Tx> {
     if (this.#asked) return new Tx(this)
     const refreshing = this.#refresh()
-    if (refreshing) return refreshing.then(() => this.#shared())
-    return this.#shared()
+    return refreshing ? refreshing.then(() => this.#shared()) : this.#shared()
   }
 
   #shared(): Tx {
@@ -349,7 +348,6 @@ export class Tx implements Scope {
     return pageOf([...names], page)
   }
 
-  /** For keys that derive from the ring. */
   get keyring(): Keyring {
     return this.#space.keyring
   }
