@@ -14,6 +14,20 @@ export const NO_TUNING: MountConfig = {
 
 type NewMount = Pick<MountEntry, 'path' | 'class' | 'type'> & Partial<MountEntry>
 
+const IDENTITY_MOUNT: NewMount = {
+  path: 'identity/',
+  class: 'secret',
+  type: 'identity',
+  description: 'identity store',
+}
+
+/** Adds it to the table of a store that is older than this engine. */
+export async function addIdentityMount(core: Core, tx: Tx): Promise<void> {
+  const { mounts } = await core.mounts.table(tx)
+  if (mounts.length === 0 || mounts.some(({ type }) => type === IDENTITY_MOUNT.type)) return
+  core.mounts.save(tx, [...mounts, newMountEntry(IDENTITY_MOUNT, core.random)])
+}
+
 export function newMountEntry(mount: NewMount, random: Random): MountEntry {
   return {
     uuid: uuid(random),
@@ -58,6 +72,7 @@ export function firstEntries(
       description: 'per-token private secret storage',
       local: true,
     },
+    IDENTITY_MOUNT,
     {
       path: 'auth/token/',
       class: 'auth',

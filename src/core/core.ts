@@ -15,10 +15,12 @@ import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
 import { type Awaitable, type Store, StoreConflict } from '../storage/store.ts'
 import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
+import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import { compileMount, type Mount, type Mounts, mounts, type SystemTtl } from './mounts.ts'
+import { type OwnEngines } from './own-engines.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
@@ -28,10 +30,10 @@ import { type Request, type Response, type Turn } from './turn.ts'
 
 export type CoreOptions = {
   store: Store
-  /** Every engine this build has; the sys and token engines are core's own and come first. */
+  /** Every engine this build has; core's own come first. */
   engines: readonly Engine[]
-  /** `sys/` and `auth/token/`: declared like any engine, but given the core. */
-  ownEngines: (core: Core) => { sys: Engine; token: Engine }
+  /** `sys/`, `auth/token/` and `identity/`: see own-engines.ts. */
+  ownEngines: (core: Core) => OwnEngines
   auditTypes: readonly AuditDeviceType[]
   clock?: Clock
   random?: Random
@@ -137,6 +139,7 @@ export function createCore(options: CoreOptions): Core {
   const prepareOnce = async (space: Space) => {
     for (;;) {
       const tx = await space.begin()
+      await addIdentityMount(core, tx)
       await options.beforeOpen?.(tx, core)
       try {
         if (tx.dirty) await space.commit(tx)
@@ -209,7 +212,7 @@ export function createCore(options: CoreOptions): Core {
     },
   }
   const own = options.ownEngines(core)
-  const engines = [own.sys, own.token, ...options.engines]
+  const engines = [own.sys, own.token, own.identity, ...options.engines]
   const sysMount = compileMount(sysEntry(), own.sys, ttl)
   return core
 }

@@ -10,8 +10,7 @@ import { memoryStore } from '../storage/memory.ts'
 import { newMountEntry } from './bootstrap.ts'
 import { createCore } from './core.ts'
 import { getLease } from './leases.ts'
-import { sysEngine } from './sys/sys.ts'
-import { tokenEngine } from './token/engine.ts'
+import { ownEngines } from './own-engines.ts'
 
 type Revoke = (name: string) => Promise<void>
 
@@ -121,7 +120,7 @@ test('pass() leaves the work to the node that has the duty, and stops when it ha
   const other = createCore({
     store: first.store,
     engines: [lending(async (name) => void log.push(`other ${name}`))],
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines,
     auditTypes: [],
     clock: fakeClock(first.clock.now()),
   })

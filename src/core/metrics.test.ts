@@ -2,23 +2,18 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { memoryStore } from '../storage/memory.ts'
 import { testCore } from '../../test/support/test-core.ts'
-import { type Core } from './core.ts'
 import { InFlight } from './in-flight.ts'
 import { countTurn, createMetrics, measuredStore } from './metrics.ts'
 import { metricsJson, prometheusText } from './metrics-text.ts'
-import { sysEngine } from './sys/sys.ts'
-import { tokenEngine } from './token/engine.ts'
 import { newTurn } from './turn.ts'
+import { ownEngines } from './own-engines.ts'
 
 const made = createMetrics()
 after(() => made.close())
 
 const withMetrics = (metrics = made, inFlight = new InFlight()) =>
   testCore({
-    ownEngines: (core: Core) => ({
-      sys: sysEngine(core, { metrics, inFlight }),
-      token: tokenEngine(core),
-    }),
+    ownEngines: (self) => ownEngines(self, { metrics, inFlight }),
   })
 
 test('sys/metrics refuses an unknown format, and Prometheus where nothing is measured', async () => {

@@ -9,6 +9,7 @@ import { sysEngine } from '../core/sys/sys.ts'
 import { tokenEngine } from '../core/token/engine.ts'
 import { testCore } from '../../test/support/test-core.ts'
 import { openapi } from './openapi.ts'
+import { ownEngines } from '../core/own-engines.ts'
 
 type Operation = {
   operationId: string
@@ -161,7 +162,7 @@ test('openapi() of everything is consistent', async () => {
 
 test('sys/internal/specs/openapi shows the mounts its caller can use', async () => {
   const { ask } = await testCore({
-    ownEngines: (core) => ({ sys: sysEngine(core, { openapi }), token: tokenEngine(core) }),
+    ownEngines: (self) => ownEngines(self, { openapi }),
   })
   const pathsFor = async (token: string | undefined, data = {}) => {
     const { status, body } = await ask('read', 'sys/internal/specs/openapi', data, { token })

@@ -6,8 +6,6 @@ import { type Announcement } from '../core/keeper.ts'
 import { countTurn, createMetrics, measuredStore } from '../core/metrics.ts'
 import { type SystemTtl } from '../core/mounts.ts'
 import { type LogLevel as LogLevelHandle } from '../core/sys/config.ts'
-import { sysEngine } from '../core/sys/sys.ts'
-import { tokenEngine } from '../core/token/engine.ts'
 import { type Turn } from '../core/turn.ts'
 import { helpBody } from '../derive/help.ts'
 import { openapi } from '../derive/openapi.ts'
@@ -21,6 +19,7 @@ import { type AuditBlock } from './config-audit.ts'
 import { declareAudit } from './declared-audit.ts'
 import { type Listener, listen, type ListenOptions } from './listen.ts'
 import { type Log } from './log.ts'
+import { ownEngines } from '../core/own-engines.ts'
 
 export type StorageOptions = { type: 'inmem' } | { type: 'sqlite'; path: string }
 
@@ -72,7 +71,7 @@ export function openCore(options: ServerOptions): OpenCore {
     observe: (turn, answer) => countTurn(metrics, turn, answer),
     engines: ENGINES,
     auditTypes: AUDIT_TYPES,
-    ownEngines: (self) => ({ sys: sysEngine(self, parts), token: tokenEngine(self) }),
+    ownEngines: (self) => ownEngines(self, parts),
     log: options.log,
     ...(options.staticKeys && { staticKeys: options.staticKeys }),
     ...(options.ttl && { ttl: options.ttl }),

@@ -7,8 +7,6 @@ import { test, type TestContext } from 'node:test'
 import { type Answered, type AskOptions, testCore } from '../support/test-core.ts'
 import { memoryStore } from '../../src/storage/memory.ts'
 import { createCore } from '../../src/core/core.ts'
-import { sysEngine } from '../../src/core/sys/sys.ts'
-import { tokenEngine } from '../../src/core/token/engine.ts'
 import { canonicalPath } from '../../src/core/canonical-path.ts'
 import { cubbyhole } from '../../src/secrets/cubbyhole/engine.ts'
 import { kvV1 } from '../../src/secrets/kv/v1.ts'
@@ -17,6 +15,7 @@ import approle from '../../src/auth/approle/engine.ts'
 import { type Verb } from '../../src/kit/engine.ts'
 import { type Store } from '../../src/storage/store.ts'
 import { uuid } from '../../src/lib/random.ts'
+import { ownEngines } from '../../src/core/own-engines.ts'
 
 const RACERS = 50
 
@@ -41,7 +40,7 @@ async function pair() {
   const other = createCore({
     store: remote(store),
     engines: [cubbyhole, kvV1, kvV2, approle],
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines,
     auditTypes: [],
     clock: first.clock,
   })

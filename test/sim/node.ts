@@ -8,8 +8,6 @@ import { firstEntries, newMountEntry } from '../../src/core/bootstrap.ts'
 import { canonicalPath } from '../../src/core/canonical-path.ts'
 import { type Core, createCore } from '../../src/core/core.ts'
 import { failureOf, failureResponse } from '../../src/core/envelope.ts'
-import { sysEngine } from '../../src/core/sys/sys.ts'
-import { tokenEngine } from '../../src/core/token/engine.ts'
 import { type Engine, type Verb } from '../../src/kit/engine.ts'
 import { type Clock } from '../../src/lib/clock.ts'
 import { systemRandom, uuid } from '../../src/lib/random.ts'
@@ -17,6 +15,7 @@ import { cubbyhole } from '../../src/secrets/cubbyhole/engine.ts'
 import { kvV2 } from '../../src/secrets/kv/v2.ts'
 import { type Store } from '../../src/storage/store.ts'
 import { type Answer } from '../torture/client.ts'
+import { ownEngines } from '../../src/core/own-engines.ts'
 
 export type AskOptions = { token?: string | undefined; wrapTtlSeconds?: number }
 
@@ -37,7 +36,7 @@ export function startNode({ store, clock, engines = [] }: NodeOptions): Node {
     store,
     clock,
     engines: [cubbyhole, kvV2, approle, ...engines],
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines,
     auditTypes: [fileAudit],
   })
   const answer = async (verb: Verb, path: string, ask: AskOptions, data = {}) => {

@@ -6,14 +6,13 @@ import { createCore, type Core, type CoreOptions } from '../../src/core/core.ts'
 import { canonicalPath } from '../../src/core/canonical-path.ts'
 import { newMountEntry, firstEntries } from '../../src/core/bootstrap.ts'
 import { failureOf, failureResponse } from '../../src/core/envelope.ts'
-import { sysEngine } from '../../src/core/sys/sys.ts'
-import { tokenEngine } from '../../src/core/token/engine.ts'
 import { fileAudit } from '../../src/audit/file.ts'
 import { type Verb } from '../../src/kit/engine.ts'
 import { systemRandom, uuid } from '../../src/lib/random.ts'
 import { type Clock } from '../../src/lib/clock.ts'
 import { memoryStore } from '../../src/storage/memory.ts'
 import { ENGINES } from '../../src/server/builtin.ts'
+import { ownEngines } from '../../src/core/own-engines.ts'
 
 export type FakeClock = Clock & { advance(ms: number): void }
 
@@ -78,7 +77,7 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   const core = createCore({
     store: memoryStore(),
     engines: ENGINES,
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines,
     auditTypes: [fileAudit],
     clock,
     log: (level, text) => void logs.push(`${level}: ${text}`),

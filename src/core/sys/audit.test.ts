@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { testCore } from '../../../test/support/test-core.ts'
 import { type AuditTable, AUDIT_PATH } from '../audit.ts'
-import { sysEngine } from './sys.ts'
-import { tokenEngine } from '../token/engine.ts'
+import { ownEngines } from '../own-engines.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'audit-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -66,10 +65,7 @@ test('enable refuses what only the configuration file may set', async () => {
 
 test('enable stays inside the audit directory where there is one', async () => {
   const { ask } = await testCore({
-    ownEngines: (core) => ({
-      sys: sysEngine(core, { auditDirectory: join(folder, 'audit') }),
-      token: tokenEngine(core),
-    }),
+    ownEngines: (self) => ownEngines(self, { auditDirectory: join(folder, 'audit') }),
   })
   for (const file_path of [newFile(), join(folder, 'audit-not')]) {
     const { status, body } = await ask('write', 'sys/audit/a', {

@@ -1,9 +1,8 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
 import { testCore } from '../../../test/support/test-core.ts'
-import { tokenEngine } from '../token/engine.ts'
 import { corsConfig, uiHeaders } from './config.ts'
-import { sysEngine } from './sys.ts'
+import { ownEngines } from '../own-engines.ts'
 
 test('config/cors refuses no origin and a wildcard among others', async () => {
   const { ask } = await testCore()
@@ -100,7 +99,7 @@ test('loggers changes the level and puts it back', async () => {
   let level = 'info'
   const logLevel = { initial: 'info', get: () => level, set: (next: string) => void (level = next) }
   const { ask } = await testCore({
-    ownEngines: (core) => ({ sys: sysEngine(core, { logLevel }), token: tokenEngine(core) }),
+    ownEngines: (self) => ownEngines(self, { logLevel }),
   })
   equal((await ask('write', 'sys/loggers/core', { level: 'debug' })).status, 204)
   deepEqual((await ask('read', 'sys/loggers')).body.data, { core: 'debug' })

@@ -4,9 +4,8 @@ import { createCore } from '../core.ts'
 import { canonicalPath } from '../canonical-path.ts'
 import { InFlight } from '../in-flight.ts'
 import { memoryStore } from '../../storage/memory.ts'
-import { tokenEngine } from '../token/engine.ts'
-import { sysEngine } from './sys.ts'
 import { testCore } from '../../../test/support/test-core.ts'
+import { ownEngines } from '../own-engines.ts'
 
 const nobody = { token: undefined }
 
@@ -32,7 +31,7 @@ test('health tells by its status that the server is not initialized', async () =
   const core = createCore({
     store: memoryStore(),
     engines: [],
-    ownEngines: (self) => ({ sys: sysEngine(self), token: tokenEngine(self) }),
+    ownEngines,
     auditTypes: [],
   })
   const ask = (data: Record<string, unknown>) =>
@@ -91,7 +90,7 @@ test('host-info describes the machine', async () => {
 test('in-flight-req shows what is being served', async () => {
   const inFlight = new InFlight()
   const { ask } = await testCore({
-    ownEngines: (core) => ({ sys: sysEngine(core, { inFlight }), token: tokenEngine(core) }),
+    ownEngines: (self) => ownEngines(self, { inFlight }),
   })
   const leave = inFlight.enter({
     id: 'one',

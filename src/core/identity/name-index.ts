@@ -1,0 +1,58 @@
+/**
+ * Names that stand for exactly one thing, and the keys they are found under. Names are told apart
+ * without regard to case, as in Vault, yet only by letters whose two cases are each other's: the
+ * Kelvin sign does not become a `k`, so nobody gets to be another through it.
+ */
+import { createHash } from 'node:crypto'
+import { type Scope } from '../../barrier/space.ts'
+import { type Awaitable } from '../../storage/store.ts'
+
+/** What a name's key leads to. */
+type Pointer = { readonly id: string }
+
+export function foldName(name: string): string {
+  let folded = ''
+  for (const letter of name) {
+    const lower = letter.toLowerCase()
+    folded += lower.toUpperCase() === letter ? lower : letter
+  }
+  return folded
+}
+
+/** One key segment of bounded length for any name: aliases are often DNs or URLs. */
+export function nameKey(name: string): string {
+  return createHash('sha256').update(foldName(name)).digest('base64url')
+}
+
+/** Ids are made here; what is none in form never becomes a key. */
+export const isId = (id: string): boolean => /^[0-9A-Za-z][0-9A-Za-z.-]{0,99}$/.test(id)
+
+/** Through a pointer to what it points at. */
+export function follow<T extends object>(
+  scope: Scope,
+  key: string,
+  find: (id: string) => Awaitable<T | undefined>,
+): Awaitable<T | undefined> {
+  const pointer = scope.get<Pointer>(key)
+  if (pointer instanceof Promise) return pointer.then((found) => found && find(found.id))
+  return pointer && find(pointer.id)
+}
+
+/**
+ * Makes the keys in `after`, and only those of the keys in `before`, lead to `id`. A key that leads
+ * elsewhere is a bug of the caller, who has to ask first and tells its own caller what is taken.
+ */
+export async function point(
+  scope: Scope,
+  id: string,
+  keys: { before: readonly string[]; after: readonly string[] },
+): Promise<void> {
+  for (const key of keys.before) {
+    if (!keys.after.includes(key)) scope.remove(key)
+  }
+  for (const key of keys.after) {
+    const taken = await scope.get<Pointer>(key)
+    if (taken && taken.id !== id) throw new Error('a name is in use by something else')
+    if (!taken) scope.put(key, { id } satisfies Pointer)
+  }
+}
