@@ -4,12 +4,24 @@
  */
 import { defineEngine, type Engine } from '../../kit/engine.ts'
 import { type Core } from '../core.ts'
+import { aliasEndpoints } from './alias-endpoints.ts'
 import { entityEndpoints } from './entity-endpoints.ts'
+import { groupAliasEndpoints } from './group-alias-endpoints.ts'
+import { groupEndpoints } from './group-endpoints.ts'
+import { lookupEndpoints } from './lookup.ts'
+import { mergeEndpoint } from './merge.ts'
 
 export function identityEngine(core: Core): Engine {
   return defineEngine({
     type: 'identity',
     help: 'Entities, their aliases and groups.',
-    endpoints: [...entityEndpoints(core)],
+    endpoints: [
+      ...entityEndpoints(core),
+      mergeEndpoint,
+      ...aliasEndpoints(core),
+      ...groupEndpoints(core),
+      ...groupAliasEndpoints(core),
+      ...lookupEndpoints(core),
+    ],
   })
 }

@@ -1,6 +1,7 @@
 /** What callers may set on entities, aliases and groups, and the rules for it. */
 import { refuse } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
+import { NOT_ASSIGNABLE } from '../token/policies-of-child.ts'
 import { policyNames } from '../token/policy-names.ts'
 
 const PAIRS_MAX = 64
@@ -18,7 +19,8 @@ export const policiesField = t.list({ help: 'Policies that all its tokens have.'
 export function identityPolicies(names: readonly string[]): string[] {
   const canonical = policyNames(names)
   if (canonical.includes('root')) refuse('policies cannot contain root')
-  if (canonical.includes('response-wrapping')) refuse('cannot assign policy "response-wrapping"')
+  const fixed = canonical.find((name) => NOT_ASSIGNABLE.includes(name))
+  if (fixed) refuse(`cannot assign policy "${fixed}"`)
   return canonical
 }
 

@@ -13,7 +13,7 @@
 import { type Scope } from '../../barrier/space.ts'
 import { type Awaitable } from '../../storage/store.ts'
 import { entityById, entityKey, memberKey } from './entities.ts'
-import { isId, nameKey, point } from './name-index.ts'
+import { follow, isId, nameKey, point } from './name-index.ts'
 import { type Entity, type Group } from './entity.ts'
 
 const GROUPS = 'identity/group/'
@@ -32,6 +32,26 @@ export function groupById(scope: Scope, id: string): Awaitable<Group | undefined
   return isId(id) ? scope.get<Group>(groupKey(id)) : undefined
 }
 
+export function groupByName(scope: Scope, name: string): Awaitable<Group | undefined> {
+  return follow(scope, nameAt(name), (id) => groupById(scope, id))
+}
+
+export function groupByAlias(
+  scope: Scope,
+  mountAccessor: string,
+  aliasName: string,
+): Awaitable<Group | undefined> {
+  if (!/^[\w.-]+$/.test(mountAccessor)) return undefined
+  const key = groupAliasesAt(mountAccessor) + nameKey(aliasName)
+  return follow(scope, key, (id) => groupById(scope, id))
+}
+
+export function groupByAliasId(scope: Scope, aliasId: string): Awaitable<Group | undefined> {
+  return isId(aliasId) ? follow(scope, ALIASES + aliasId, (id) => groupById(scope, id)) : undefined
+}
+
+export const groupIds = (scope: Scope): Promise<string[]> => scope.list(GROUPS)
+export const groupAliasIds = (scope: Scope): Promise<string[]> => scope.list(ALIASES)
 /** Entities that are members themselves. */
 export const memberIds = (scope: Scope, id: string): Promise<string[]> => scope.list(membersAt(id))
 /** Groups that are members themselves. */

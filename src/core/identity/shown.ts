@@ -1,8 +1,8 @@
 /** Entities, aliases and groups as the API shows them. Lists that Vault shows as null are null here. */
 import { type Scope } from '../../barrier/space.ts'
 import { type MountEntry } from '../mounts.ts'
-import { groupsOfEntity } from './groups.ts'
-import { type Alias, type Entity } from './entity.ts'
+import { childIds, groupsOfEntity, memberIds } from './groups.ts'
+import { type Alias, type Entity, type Group } from './entity.ts'
 
 /** By accessor: what an alias tells of its mount while that exists. */
 export type MountsByAccessor = ReadonlyMap<string, MountEntry>
@@ -56,6 +56,28 @@ export async function shownEntity(
     direct_group_ids: direct,
     inherited_group_ids: all.filter((id) => !direct.includes(id)),
     group_ids: all,
+  }
+}
+
+export async function shownGroup(
+  scope: Scope,
+  group: Group,
+  mounts: MountsByAccessor,
+): Promise<Record<string, unknown>> {
+  return {
+    id: group.id,
+    name: group.name,
+    type: group.type,
+    metadata: orNull(group.metadata),
+    policies: group.policies,
+    member_entity_ids: listOrNull(await memberIds(scope, group.id)),
+    member_group_ids: listOrNull(await childIds(scope, group.id)),
+    parent_group_ids: listOrNull(group.parent_group_ids),
+    alias: group.alias ? shownAlias(group.alias, group.id, mounts) : {},
+    modify_index: group.modify_index,
+    namespace_id: NAMESPACE,
+    creation_time: group.creation_time,
+    last_update_time: group.last_update_time,
   }
 }
 

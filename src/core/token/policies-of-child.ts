@@ -18,7 +18,7 @@ export type Wanted = {
 }
 
 /** Policies that stand for something within the server. */
-const NOT_ASSIGNABLE = [WRAPPING_POLICY, 'control-group']
+export const NOT_ASSIGNABLE: readonly string[] = [WRAPPING_POLICY, 'control-group']
 
 const LISTS = [
   'allowed_policies',
