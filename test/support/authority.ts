@@ -5,10 +5,12 @@ import * as x509 from '@peculiar/x509'
 const CURVE = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 x509.cryptoProvider.set(globalThis.crypto)
 
+type KeyPair = { publicKey: CryptoKey; privateKey: CryptoKey }
+
 export type Issued = {
   pem: string
   der: Uint8Array
-  keys: CryptoKeyPair
+  keys: KeyPair
   /** PKCS #8. */
   keyPem: string
   certificate: x509.X509Certificate
@@ -25,7 +27,7 @@ export type CertificateOptions = {
   usages?: string[]
   names?: { type: 'dns' | 'email' | 'url' | 'ip'; value: string }[]
   extensions?: x509.Extension[]
-  keys?: CryptoKeyPair
+  keys?: KeyPair
 }
 
 const START = new Date(Date.UTC(2025, 0, 1))

@@ -17,7 +17,6 @@ import {
   testEngine,
   type TestEngineOptions,
 } from '../../../test/support/test-engine.ts'
-import { type Call } from '../../kit/kit.ts'
 import cert from './engine.ts'
 import { renewLogin } from './login.ts'
 
@@ -287,7 +286,7 @@ test('renewLogin() wants the certificate of the login, and wants it good still',
         now,
         remoteAddress: '127.0.0.1',
         peerCertificates: () => shown.map(({ der }) => der),
-      } as unknown as Call<Record<string, never>>,
+      },
       internal,
     )
   equal((await renew([web]))?.ttlSeconds, 60)
