@@ -89,6 +89,7 @@ const WHEN: Readonly<Record<FailureCode, string>> = {
   storage_failed: 'Kept for trouble of the store, which this build tells as `internal`.',
   conflict: 'Others changed what this request read, again and again. Nothing was written.',
   sealed: 'The server is sealed.',
+  namespace_locked: 'An administrator has locked the namespace, or one above it.',
   overloaded: 'Too many requests are in flight. `Retry-After` says when to try again.',
 }
 
@@ -97,6 +98,7 @@ const AGAIN: ReadonlySet<FailureCode> = new Set([
   'too_many_requests',
   'conflict',
   'sealed',
+  'namespace_locked',
   'overloaded',
 ])
 

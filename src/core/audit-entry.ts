@@ -8,6 +8,7 @@ import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type DeviceView } from './audit.ts'
 import { type Mount } from './mounts.ts'
+import { type Namespace } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
 import { type Turn } from './turn.ts'
 import { errorText } from './envelope.ts'
@@ -64,7 +65,7 @@ function granting(turn: Turn): string {
   let text = grantingTexts.get(grantingPolicies)
   if (text === undefined) {
     const list = grantingPolicies.map(
-      (name) => `{"name":${quote(name)},"namespace_id":"root","type":"acl"}`,
+      (name) => `{"name":${quote(name)}${idPart(turn.tokenNs)},"type":"acl"}`,
     )
     text = `,"granting_policies":[${list.join(',')}]`
     grantingTexts.set(grantingPolicies, text)
@@ -90,6 +91,24 @@ function tokenPart(token: TokenEntry, id: string, { hasher, hashAccessor }: Devi
   return parts.join(',')
 }
 
+/** A granting policy's namespace, as Vault says it of the root and of others. */
+const idPart = ({ id, path, prefix }: Namespace) =>
+  prefix === ''
+    ? ',"namespace_id":"root"'
+    : `,"namespace_id":${quote(id)},"namespace_path":${quote(path)}`
+
+const namespaceTexts = new WeakMap<Namespace, string>()
+
+function namespacePart(namespace: Namespace): string {
+  let text = namespaceTexts.get(namespace)
+  if (text === undefined) {
+    const { id, path } = namespace
+    text = path === '' ? `{"id":"root"}` : `{"id":${quote(id)},"path":${quote(path)}}`
+    namespaceTexts.set(namespace, text)
+  }
+  return text
+}
+
 function mountPart(turn: Turn): string {
   const { mount } = turn
   if (!mount) return ''
@@ -112,7 +131,7 @@ function requestPart(turn: Turn, device: DeviceView): string {
   if (token?.accessor) {
     text += `,"client_token_accessor":${quote(hashAccessor ? hasher.hash(token.accessor) : token.accessor)}`
   }
-  text += `,"namespace":{"id":"root"},"path":${quote(turn.path)}`
+  text += `,"namespace":${namespacePart(turn.ns)},"path":${quote(turn.path)}`
   const data = requestData(turn, device)
   if (data !== '') text += `,"data":{${data}}`
   text += `,"remote_address":${quote(request.remoteAddress)},"remote_port":${request.remotePort}`

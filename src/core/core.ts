@@ -24,6 +24,7 @@ import { type OwnEngines } from './own-engines.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
+import { scopeOfHome } from './namespaces.ts'
 import { aclFinder } from './policy-store.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { type Request, type Response, type Turn } from './turn.ts'
@@ -193,7 +194,7 @@ export function createCore(options: CoreOptions): Core {
       if (!keep.space) throw new Failure('sealed')
       await keep.space.commit(tx)
     },
-    aclOf: (tx, token) => aclOf(tx, token, clock.now()),
+    aclOf: (tx, token) => aclOf(scopeOfHome(tx, token.namespace), token, clock.now()),
     sysMount: (path) => (path.startsWith('sys/') ? sysMount : undefined),
     observe: options.observe,
     help: (turn) => {

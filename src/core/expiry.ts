@@ -10,6 +10,7 @@ import { type Clock } from '../lib/clock.ts'
 import { StoreConflict } from '../storage/store.ts'
 import { forgetLease, getLease, type LeaseEntry, revokeFailed, startRevoking } from './leases.ts'
 import { type Mounts } from './mounts.ts'
+import { scopeOfHome } from './namespaces.ts'
 import { type TokenEntry, type Tokens } from './tokens.ts'
 
 const DUTY_PATH = 'duty/expiry'
@@ -89,7 +90,7 @@ export function expiry(parts: ExpiryParts): Expiry {
   async function endToken(uid: string): Promise<void> {
     await transact(async (tx) => {
       if (!(await fenced(tx))) return
-      const entry = await tx.get<TokenEntry>(`token/${uid}`)
+      const entry = await tokens.stored(tx, uid)
       if (entry && entry.expiresAt > 0 && entry.expiresAt <= clock.now()) {
         await tokens.revokeTree(tx, entry)
       }
@@ -115,7 +116,9 @@ export function expiry(parts: ExpiryParts): Expiry {
   /** The text of what went wrong, or undefined. A mount that is gone has nothing left to revoke. */
   async function runRevoker(entry: LeaseEntry): Promise<string | undefined> {
     const mount = await transact(async (tx) =>
-      (await mounts.all(tx)).find((m) => m.entry.uuid === entry.mount),
+      (await mounts.all(scopeOfHome(tx, entry.namespace))).find(
+        (m) => m.entry.uuid === entry.mount,
+      ),
     )
     const kind = mount?.engine.leases?.[entry.leaseKind]
     if (!mount || !kind) return undefined

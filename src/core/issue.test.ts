@@ -1,4 +1,5 @@
 /** What a login becomes: never root, never past a limit, of the type the mount was told. */
+import { ROOT } from './namespaces.ts'
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { testCore } from '../../test/support/test-core.ts'
@@ -42,6 +43,7 @@ async function issued(
       ...grant,
     },
     mount,
+    ns: ROOT,
     path: 'auth/approle/login',
     now: NOW,
   })

@@ -6,6 +6,7 @@ import { type Tx } from '../barrier/space.ts'
 import { type LoginGrant } from '../kit/reply.ts'
 import { formatShortDuration } from '../lib/duration.ts'
 import { type Mount } from './mounts.ts'
+import { type Namespace } from './namespaces.ts'
 import { type NewToken, type TokenEntry, type Tokens } from './tokens.ts'
 
 export type Limits = {
@@ -85,7 +86,7 @@ function tokenTypeOf(grant: LoginGrant, mount: Mount): 'service' | 'batch' {
 export function issueLogin(
   tx: Tx,
   tokens: Tokens,
-  login: { grant: LoginGrant; mount: Mount; path: string; now: number },
+  login: { grant: LoginGrant; mount: Mount; ns: Namespace; path: string; now: number },
 ): { auth: Record<string, unknown>; entry: TokenEntry; warnings: string[] } {
   const { grant, mount, now } = login
   const { token } = grant
@@ -123,7 +124,7 @@ export function issueLogin(
     loginMount: mount.entry.uuid,
     ...(grant.internal && { internal: grant.internal }),
   }
-  const { id, entry } = tokens.create(tx, fresh)
+  const { id, entry } = tokens.create(tx, fresh, login.ns)
   return { auth: authBlock(id, entry, seconds), entry, warnings }
 }
 

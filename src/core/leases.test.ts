@@ -1,3 +1,4 @@
+import { ROOT } from './namespaces.ts'
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { testCore } from '../../test/support/test-core.ts'
@@ -75,5 +76,5 @@ test('revokeFailed() waits longer each time and gives up with the last', async (
 })
 
 test('newLeaseId() is the path with what nobody can guess behind it', () => {
-  match(newLeaseId('db/creds/a/', systemRandom), /^db\/creds\/a\/[0-9A-Za-z]{24}$/)
+  match(newLeaseId('db/creds/a/', ROOT, systemRandom), /^db\/creds\/a\/[0-9A-Za-z]{24}$/)
 })

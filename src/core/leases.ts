@@ -6,15 +6,20 @@
  *
  *   lease/<lease id>                 the record; falls due when it expires, or to be retried
  *   lease-of/<token uid>/<digest>    {id}
+ *
+ * The record lies in its namespace, the index in the root: the token may be of a namespace above.
  */
 import { createHash } from 'node:crypto'
-import { type Tx } from '../barrier/space.ts'
+import { type Scope, type Tx } from '../barrier/space.ts'
 import { base62 } from '../lib/base62.ts'
 import { type Random } from '../lib/random.ts'
+import { type Home, idSuffix, type Namespace, namespaceById, prefixOfHome } from './namespaces.ts'
 
 export type LeaseEntry = {
   kind: 'lease'
   id: string
+  /** Absent = the root. */
+  namespace?: Home
   /** Of the mount, by uuid: it keeps its leases when it is moved. */
   mount: string
   leaseKind: string
@@ -43,12 +48,19 @@ const ID_CHARS = 24
 const indexPath = (entry: LeaseEntry) =>
   `lease-of/${entry.tokenUid}/${createHash('sha256').update(entry.id).digest('base64url')}`
 
-export function newLeaseId(requestPath: string, random: Random): string {
-  return `${requestPath.replace(/\/$/, '')}/${base62(ID_CHARS, random)}`
+const SUFFIX = new RegExp(`/[0-9A-Za-z]{${ID_CHARS}}\\.([0-9A-Za-z]{1,16})$`)
+
+export function newLeaseId(path: string, namespace: Namespace, random: Random): string {
+  return `${path.replace(/\/$/, '')}/${base62(ID_CHARS, random)}${idSuffix(namespace)}`
 }
 
+/** The id of the namespace behind a lease's id; undefined = the root's. */
+const namespaceIdOf = (id: string): string | undefined => SUFFIX.exec(id)?.[1]
+
 export async function getLease(tx: Tx, id: string): Promise<LeaseEntry | undefined> {
-  return validId(id) ? tx.get<LeaseEntry>(`lease/${id}`) : undefined
+  if (!validId(id)) return undefined
+  const home = await namespaceById(tx, namespaceIdOf(id))
+  return home && (await tx.get<LeaseEntry>(`${home.prefix}lease/${id}`))
 }
 
 /** An id from a caller becomes a storage path only when it is one of ours in form. */
@@ -59,7 +71,7 @@ function validId(id: string): boolean {
 export function saveLease(tx: Tx, entry: LeaseEntry): void {
   // An irrevocable lease waits for a person, not for the clock.
   const due = entry.irrevocable ? undefined : entry.revoking ? retryAt(entry) : entry.expiresAt
-  tx.put(`lease/${entry.id}`, entry, due)
+  tx.put(`${prefixOfHome(entry.namespace)}lease/${entry.id}`, entry, due)
   tx.put(indexPath(entry), { id: entry.id })
 }
 
@@ -70,7 +82,7 @@ function retryAt(entry: LeaseEntry): number {
 }
 
 export function forgetLease(tx: Tx, entry: LeaseEntry): void {
-  tx.remove(`lease/${entry.id}`)
+  tx.remove(`${prefixOfHome(entry.namespace)}lease/${entry.id}`)
   tx.remove(indexPath(entry))
 }
 
@@ -110,23 +122,23 @@ export async function leasesOfToken(tx: Tx, tokenUid: string): Promise<LeaseEntr
   return found
 }
 
-/** Every lease whose id starts with `prefix` at a segment's border. */
-export async function leasesUnder(tx: Tx, prefix: string): Promise<LeaseEntry[]> {
+/** Every lease of a namespace whose id starts with `prefix` at a segment's border. */
+export async function leasesUnder(scope: Scope, prefix: string): Promise<LeaseEntry[]> {
   const found: LeaseEntry[] = []
   const clean = prefix.replace(/^\/+|\/+$/g, '')
-  const own = clean === '' ? undefined : await getLease(tx, clean)
+  const own = validId(clean) ? await scope.get<LeaseEntry>(`lease/${clean}`) : undefined
   if (own) found.push(own)
-  await collect(tx, clean === '' ? 'lease/' : `lease/${clean}/`, found)
+  await collect(scope, clean === '' ? 'lease/' : `lease/${clean}/`, found)
   return found
 }
 
-async function collect(tx: Tx, under: string, found: LeaseEntry[]): Promise<void> {
-  for (const name of await tx.list(under)) {
+async function collect(scope: Scope, under: string, found: LeaseEntry[]): Promise<void> {
+  for (const name of await scope.list(under)) {
     if (name.endsWith('/')) {
-      await collect(tx, under + name, found)
+      await collect(scope, under + name, found)
       continue
     }
-    const entry = await tx.get<LeaseEntry>(under + name)
+    const entry = await scope.get<LeaseEntry>(under + name)
     if (entry) found.push(entry)
   }
 }

@@ -5,7 +5,7 @@
  */
 import { type MountView, type EntryStore } from '../kit/call.ts'
 import { type Engine } from '../kit/engine.ts'
-import { type Tx } from '../barrier/space.ts'
+import { type Scope } from '../barrier/space.ts'
 import { type Awaitable } from '../storage/store.ts'
 import { type Routes, routesOf } from './endpoints.ts'
 
@@ -51,14 +51,17 @@ export type Mount = {
   readonly engine: Engine
   readonly routes: Routes
   readonly view: MountView
-  /** Where its entries lie. */
+  /** Where its entries lie in the scope of its namespace. */
   readonly prefix: string
 }
 
 export const MOUNTS_PATH = 'sys/mounts'
 /** Mounts that are out of the table already, while their leases and data are still being ended. */
 const ENDING_PATH = 'sys/mounts-ending'
-/** There is one cubbyhole; core clears a token's part of it when the token ends. */
+/**
+ * A token has one cubbyhole, in the namespace it belongs to, wherever it asks; core clears it when
+ * the token ends.
+ */
 export const CUBBYHOLE_PREFIX = 'm/cubbyhole/'
 
 /** Which engine serves a mount; undefined when this build has none of that type. */
@@ -70,17 +73,17 @@ export type EngineFinder = (
 export type SystemTtl = { defaultSeconds: number; maxSeconds: number }
 
 export type Mounts = {
-  table(tx: Tx): Promise<MountTable>
+  table(scope: Scope): Promise<MountTable>
   /** The mount that serves a path, or undefined. */
-  find(tx: Tx, path: string): Awaitable<Mount | undefined>
+  find(scope: Scope, path: string): Awaitable<Mount | undefined>
   /** The mount at exactly this path (with its slash). */
-  at(tx: Tx, path: string): Promise<Mount | undefined>
-  byAccessor(tx: Tx, accessor: string): Promise<Mount | undefined>
+  at(scope: Scope, path: string): Promise<Mount | undefined>
+  byAccessor(scope: Scope, accessor: string): Promise<Mount | undefined>
   /** Those that are ending too, which serve nothing any more but whose leases need their engine. */
-  all(tx: Tx): Promise<readonly Mount[]>
-  ending(tx: Tx): Promise<readonly MountEntry[]>
-  saveEnding(tx: Tx, entries: readonly MountEntry[]): void
-  save(tx: Tx, entries: readonly MountEntry[]): void
+  all(scope: Scope): Promise<readonly Mount[]>
+  ending(scope: Scope): Promise<readonly MountEntry[]>
+  saveEnding(scope: Scope, entries: readonly MountEntry[]): void
+  save(scope: Scope, entries: readonly MountEntry[]): void
   readonly ttl: SystemTtl
   readonly engines: EngineFinder
 }
@@ -89,8 +92,8 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
   /** The table entry is the same object while nothing has changed, so this is compiled once. */
   const compiled = new WeakMap<MountTable, Map<string, Mount>>()
 
-  async function table(tx: Tx): Promise<MountTable> {
-    return (await tx.get<MountTable>(MOUNTS_PATH)) ?? EMPTY
+  async function table(scope: Scope): Promise<MountTable> {
+    return (await scope.get<MountTable>(MOUNTS_PATH)) ?? EMPTY
   }
 
   function compile(entry: MountTable): Map<string, Mount> {
@@ -106,8 +109,8 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     return map
   }
 
-  function byPath(tx: Tx): Awaitable<Map<string, Mount>> {
-    const entry = tx.get<MountTable>(MOUNTS_PATH)
+  function byPath(scope: Scope): Awaitable<Map<string, Mount>> {
+    const entry = scope.get<MountTable>(MOUNTS_PATH)
     return entry instanceof Promise
       ? entry.then((e) => compile(e ?? EMPTY))
       : compile(entry ?? EMPTY)
@@ -117,30 +120,30 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     ttl,
     engines,
     table,
-    find(tx, path) {
-      const map = byPath(tx)
+    find(scope, path) {
+      const map = byPath(scope)
       return map instanceof Promise ? map.then((m) => serving(m, path)) : serving(map, path)
     },
-    at: async (tx, path) => (await byPath(tx)).get(path),
-    async byAccessor(tx, accessor) {
-      return [...(await byPath(tx)).values()].find((m) => m.entry.accessor === accessor)
+    at: async (scope, path) => (await byPath(scope)).get(path),
+    async byAccessor(scope, accessor) {
+      return [...(await byPath(scope)).values()].find((m) => m.entry.accessor === accessor)
     },
-    async all(tx) {
-      const live = [...(await byPath(tx)).values()]
-      const ending = (await this.ending(tx)).flatMap((entry) => {
+    async all(scope) {
+      const live = [...(await byPath(scope)).values()]
+      const ending = (await this.ending(scope)).flatMap((entry) => {
         const engine = engines(entry.type, entry.options ?? {})
         return engine ? [compileMount(entry, engine, ttl)] : []
       })
       return [...live, ...ending]
     },
-    ending: async (tx) => (await tx.get<MountTable>(ENDING_PATH))?.mounts ?? [],
-    saveEnding(tx, entries) {
-      if (entries.length === 0) tx.remove(ENDING_PATH)
-      else tx.put(ENDING_PATH, { mounts: [...entries] } satisfies MountTable)
+    ending: async (scope) => (await scope.get<MountTable>(ENDING_PATH))?.mounts ?? [],
+    saveEnding(scope, entries) {
+      if (entries.length === 0) scope.remove(ENDING_PATH)
+      else scope.put(ENDING_PATH, { mounts: [...entries] } satisfies MountTable)
     },
-    save(tx, entries) {
+    save(scope, entries) {
       const sorted = [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))
-      tx.put(MOUNTS_PATH, { mounts: sorted } satisfies MountTable)
+      scope.put(MOUNTS_PATH, { mounts: sorted } satisfies MountTable)
     },
   }
 }
@@ -181,8 +184,8 @@ export function prefixOf(entry: MountEntry): string {
   return entry.type === 'cubbyhole' ? CUBBYHOLE_PREFIX : `m/${entry.uuid}/`
 }
 
-/** A mount's private part of a transaction. Nothing outside its prefix can be named through it. */
-export function entriesUnder(tx: Tx, prefix: string): EntryStore {
+/** A mount's private part of a scope. Nothing outside its prefix can be named through it. */
+export function entriesUnder(scope: Scope, prefix: string): EntryStore {
   const at = (key: string) => {
     if (key.startsWith('/') || key.includes('//')) {
       throw new TypeError('an entry key must not have empty segments')
@@ -190,17 +193,17 @@ export function entriesUnder(tx: Tx, prefix: string): EntryStore {
     return prefix + key
   }
   return {
-    get: (key) => tx.get(at(key)),
-    put: (key, value) => tx.put(at(key), value),
-    remove: (key) => tx.remove(at(key)),
-    list: (under, page) => tx.list(at(under), page),
+    get: (key) => scope.get(at(key)),
+    put: (key, value) => scope.put(at(key), value),
+    remove: (key) => scope.remove(at(key)),
+    list: (under, page) => scope.list(at(under), page),
   }
 }
 
 /** Removes everything below a prefix, in the transaction. */
-export async function removeAll(tx: Tx, prefix: string): Promise<void> {
-  for (const name of await tx.list(prefix)) {
-    if (name.endsWith('/')) await removeAll(tx, prefix + name)
-    else tx.remove(prefix + name)
+export async function removeAll(scope: Scope, prefix: string): Promise<void> {
+  for (const name of await scope.list(prefix)) {
+    if (name.endsWith('/')) await removeAll(scope, prefix + name)
+    else scope.remove(prefix + name)
   }
 }

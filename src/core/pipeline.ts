@@ -12,6 +12,7 @@ import { Failure } from '../kit/failure.ts'
 import { type Access } from '../kit/engine.ts'
 import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
+import * as place from './place.ts'
 import * as step from './steps.ts'
 import { newTurn, type Request, type Response, type Turn } from './turn.ts'
 
@@ -24,8 +25,9 @@ type Step = readonly [
 // oxfmt-ignore
 const STEPS: readonly Step[] = [
   //                           public, login, ordinary, sudo
-  ['find the mount',           'plos',  step.findMount],
+  ['find namespace and mount', 'plos',  place.findMount],
   ['refuse when sealed',       'plos',  step.refuseWhenSealed],
+  ['refuse when locked',       'plos',  place.refuseWhenLocked],
   ['refuse a folder write',    'plos',  step.refuseFolderWrite],
   ['who is asking',            '..os',  step.whoIsAsking],
   ['create or update',         '.los',  step.createOrUpdate],
@@ -52,7 +54,7 @@ function column(letter: string): Act[] {
   return picked.map(([, on, run]) => ({ run, always: on.endsWith('!') }))
 }
 
-/** The first step, `find the mount`, says which column the rest is of. */
+/** The first step, `find namespace and mount`, says which column the rest is of. */
 const COLUMNS: Record<Access, Act[]> = {
   public: column('p'),
   login: column('l'),

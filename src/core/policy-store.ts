@@ -36,9 +36,9 @@ type Seen = Compiled & { paths: readonly (string | undefined)[] }
 
 const COMPILED_MAX = 5_000
 
-/** The ACL of a set of policy names, as those policies are in this transaction. */
+/** The ACL of a token, as its policies are in the scope, which is that of the token's namespace. */
 export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => Awaitable<Acl> {
-  // By the names, not by token: ten thousand tokens of one role share one ACL.
+  // By namespace and names, not by token: ten thousand tokens of one role share one ACL.
   const compiled = new Map<string, Compiled>()
   /** What a token's ACL was when it came last. */
   const seen = new WeakMap<TokenEntry, Seen>()
@@ -47,8 +47,7 @@ export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => A
     const { policies } = token
     const entries: (PolicyEntry | undefined)[] = []
     for (const name of policies) entries.push(await getPolicy(scope, name))
-    // Policy names have no control characters, so this key is as good as a tuple.
-    const key = policies.join('\0')
+    const key = JSON.stringify([token.namespace?.uuid, ...policies])
     let known = compiled.get(key)
     if (!known?.entries.every((entry, i) => entry === entries[i]) || !isFresh(known.acl, now)) {
       known = { entries, acl: compile(entries, now) }
@@ -61,7 +60,8 @@ export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => A
   }
 
   return (scope, token, now) => {
-    if (token.policies.includes('root')) return ROOT_ACL
+    // Only the root namespace has root tokens: elsewhere the name grants nothing.
+    if (token.policies.includes('root') && !token.namespace) return ROOT_ACL
     const last = seen.get(token)
     return last && isFresh(last.acl, now) && isUnchanged(scope, last)
       ? last.acl

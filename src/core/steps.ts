@@ -12,49 +12,14 @@ import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
-import { entriesUnder, type Mount } from './mounts.ts'
+import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
+import { homeOf, isWithin, namespaceById, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
-import { accessOf, TURN, type Turn } from './turn.ts'
+import { policyPathOf, TURN, type Turn } from './turn.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
-
-/** What is cached is found at once; a promise costs each request that does not need one. */
-export function findMount(turn: Turn, core: Core): Promise<void> | void {
-  // Before ACL and routing, so that `secret` and `secret/` are one thing to both.
-  if (turn.request.verb === 'list' && !turn.path.endsWith('/')) turn.path += '/'
-  // `sys/` must answer while there is no mount table to be read.
-  const mount =
-    turn.tx && !turn.path.startsWith('sys/')
-      ? core.mounts.find(turn.tx, turn.path)
-      : core.sysMount(turn.path)
-  if (mount instanceof Promise) return mount.then((found) => findEndpoint(turn, found))
-  return findEndpoint(turn, mount)
-}
-
-function findEndpoint(turn: Turn, mount: Mount | undefined): void {
-  const { request } = turn
-  turn.mount = mount
-  if (!turn.mount) return
-  turn.match = turn.mount.routes.match(turn.path.slice(turn.mount.entry.path.length))
-  if (request.help) {
-    // What an endpoint takes is no secret, and help changes nothing.
-    turn.kind = 'public'
-    return
-  }
-  if (!turn.match) return
-  // One spelling: what the routes take for the same path must be the same to the ACL.
-  if (
-    request.verb !== 'list' &&
-    turn.path.endsWith('/') &&
-    !turn.match.endpoint.path.endsWith('*')
-  ) {
-    turn.path = turn.path.slice(0, -1)
-  }
-  turn.kind = accessOf(turn.match.endpoint, request.verb)
-  if (request.openMetrics && turn.path === 'sys/metrics') turn.kind = 'public'
-}
 
 export function refuseWhenSealed(turn: Turn, core: Core): Promise<void> | void {
   if (turn.tx) return core.audit.follow(turn.tx)
@@ -75,7 +40,11 @@ export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
   const token = request.token && tx && (await core.tokens.find(tx, request.token, turn.now))
   if (!token) throw unknownToken(turn)
   if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
+  const tokenNs = await namespaceById(tx, token.namespace?.id)
+  // A token acts where it belongs and below; that a namespace is beside it is nothing it learns.
+  if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
   turn.token = token
+  turn.tokenNs = tokenNs
   turn.acl = await core.aclOf(tx, token)
   turn.caller = {
     tokenUid: token.uid,
@@ -116,7 +85,7 @@ export async function createOrUpdate(turn: Turn, core: Core): Promise<void> {
 export function mayThey(turn: Turn): void {
   const { request, acl } = turn
   const verdict = acl!.check({
-    path: turn.path,
+    path: policyPathOf(turn, turn.path),
     operation: turn.operation,
     data: request.data,
     wrapTtlSeconds: request.wrapTtlSeconds,
@@ -128,7 +97,8 @@ export function mayThey(turn: Turn): void {
 
 export function haveSudo(turn: Turn): void {
   const { request, acl } = turn
-  const { sudo } = acl!.check({ path: turn.path, operation: turn.operation, data: request.data })
+  const path = policyPathOf(turn, turn.path)
+  const { sudo } = acl!.check({ path, operation: turn.operation, data: request.data })
   if (sudo) return
   turn.allowed = false
   throw denied()
@@ -175,7 +145,7 @@ export function readFields(turn: Turn): void {
 /** What an engine sees of the request. Its writes go through a view that ends at its mount. */
 function callOf(turn: Turn, core: Core): Call<never> {
   if (turn.call) return turn.call
-  const { request, mount, tx, fields } = turn
+  const { request, mount, fields } = turn
   const call: Call<unknown> & { [TURN]: Turn } = {
     [TURN]: turn,
     data: fields?.data ?? {},
@@ -184,7 +154,7 @@ function callOf(turn: Turn, core: Core): Call<never> {
     operation: turn.operation,
     path: turn.path.slice(mount!.entry.path.length),
     mount: mount!.view,
-    store: tx ? entriesUnder(tx, mount!.prefix) : NO_STORE,
+    store: storeOf(turn),
     now: turn.now,
     random: core.random,
     caller: turn.caller,
@@ -198,6 +168,13 @@ function callOf(turn: Turn, core: Core): Call<never> {
   }
   turn.call = call as Call<unknown> as Call<never>
   return turn.call
+}
+
+/** A token's cubbyhole is in its own namespace, wherever it asks. */
+function storeOf({ mount, tx, scope, tokenNs }: Turn): EntryStore {
+  if (!tx || !scope) return NO_STORE
+  const { prefix } = mount!
+  return entriesUnder(prefix === CUBBYHOLE_PREFIX ? scopeIn(tx, tokenNs) : scope, prefix)
 }
 
 const sealed = () => {
@@ -240,11 +217,11 @@ function isEmpty(data: object): boolean {
 }
 
 export function issue(turn: Turn, core: Core): void {
-  const { reply, tx, mount } = turn
+  const { reply, tx, mount, ns } = turn
   if (!reply || !tx || !mount) return
   if (reply.login) {
     const grant = reply.login
-    const issued = issueLogin(tx, core.tokens, { grant, mount, path: turn.path, now: turn.now })
+    const issued = issueLogin(tx, core.tokens, { grant, mount, ns, path: turn.path, now: turn.now })
     reply.auth = issued.auth
     turn.made.tokens.push(issued.entry)
     if (issued.warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...issued.warnings]
@@ -268,10 +245,11 @@ function issueLease(turn: Turn, core: Core): void {
   const left = batch ? Math.floor((token.expiresAt - now) / 1000) : Infinity
   const ttlSeconds = Math.min(wanted, left)
   const renewable = !batch && (grant.renewable ?? true)
-  const id = newLeaseId(turn.path, core.random)
+  const id = newLeaseId(turn.path, turn.ns, core.random)
   saveLease(tx!, {
     kind: 'lease',
     id,
+    ...homeOf(turn.ns),
     mount: mount!.entry.uuid,
     leaseKind: grant.kind,
     secret: grant.secret,
@@ -295,6 +273,7 @@ export function wrapResponse(turn: Turn, core: Core): void {
     envelope: envelopeText(turn, reply),
     creationPath: turn.path,
     ttlSeconds: request.wrapTtlSeconds,
+    ns: turn.ns,
     now: turn.now,
     ...(typeof accessor === 'string' && accessor !== '' && { wrappedAccessor: accessor }),
   })

@@ -6,15 +6,29 @@
  *   token/<accessor>                  the entry; falls due when it expires
  *   token-id/<digest>                 {accessor}, for ids that do not carry their accessor
  *   token-child/<parent>/<accessor>   {}
+ *
+ * The first two lie in the namespace of the token. The third lies in the root: a parent may have
+ * children in the namespaces below its own.
  */
 import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
-import { type Tx } from '../barrier/space.ts'
+import { type Scope, type Tx } from '../barrier/space.ts'
 import { type Random } from '../lib/random.ts'
+import { type Awaitable } from '../storage/store.ts'
 import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
+import {
+  type Home,
+  homeOf,
+  idSuffix,
+  type Namespace,
+  namespaceById,
+  prefixOfHome,
+  ROOT,
+} from './namespaces.ts'
 import {
   accessorOf,
   newAccessor,
+  namespaceIdOf,
   newServiceToken,
   openBatchToken,
   sameDigest,
@@ -28,6 +42,8 @@ export type TokenEntry = {
   uid: string
   accessor: string
   digest: string
+  /** Absent = the root. */
+  namespace?: Home
   policies: string[]
   /** The path it was created through. */
   path: string
@@ -63,22 +79,27 @@ export type TokenEntry = {
   wrapping?: { creationPath: string; ttlSeconds: number; createdAt: number }
 }
 
-export type NewToken = Omit<TokenEntry, 'kind' | 'uid' | 'accessor' | 'digest'> & { id?: string }
+export type NewToken = Omit<TokenEntry, 'kind' | 'uid' | 'accessor' | 'digest' | 'namespace'> & {
+  id?: string
+}
 
 export type Tokens = {
   /** The valid token of this id, or undefined. */
   find(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined>
   byAccessor(tx: Tx, accessor: string, now: number): Promise<TokenEntry | undefined>
+  /** The entry as it is stored, whether or not it is still valid. */
+  stored(tx: Tx, uid: string): Promise<TokenEntry | undefined>
   /** Whether a token of this custom id exists, even one that has ended and waits to be removed. */
-  taken(tx: Tx, id: string): Promise<boolean>
+  taken(tx: Tx, id: string, namespace: Namespace): Promise<boolean>
   /** Stores a service token (a batch token is only sealed) and returns its id. */
-  create(tx: Tx, token: NewToken): { id: string; entry: TokenEntry }
+  create(tx: Tx, token: NewToken, namespace?: Namespace): { id: string; entry: TokenEntry }
   save(tx: Tx, entry: TokenEntry): void
   /** Ends a token, its children, its cubbyhole; leases of all of them are given to `endLeases`. */
   revokeTree(tx: Tx, entry: TokenEntry): Promise<void>
   /** Ends one token; its children live on without a parent. */
   revokeOrphaning(tx: Tx, entry: TokenEntry): Promise<void>
-  accessors(tx: Tx): Promise<string[]>
+  /** Those of one namespace. */
+  accessors(scope: Scope): Promise<string[]>
 }
 
 type TokenKeys = { digest: Buffer; batch: Buffer }
@@ -105,7 +126,16 @@ export function tokens(
    */
   let verified = new Map<string, TokenEntry>()
 
-  const entryOf = (tx: Tx, uid: string) => tx.get<TokenEntry>(`token/${uid}`)
+  function entryOf(tx: Tx, uid: string): Awaitable<TokenEntry | undefined> {
+    const id = namespaceIdOf(uid)
+    return id === undefined ? tx.get<TokenEntry>(`token/${uid}`) : entryIn(tx, id, uid)
+  }
+
+  async function entryIn(tx: Tx, id: string, uid: string): Promise<TokenEntry | undefined> {
+    const home = await namespaceById(tx, id)
+    return home && (await tx.get<TokenEntry>(`${home.prefix}token/${uid}`))
+  }
+
   const alive = (entry: TokenEntry | undefined, now: number) =>
     entry && (entry.expiresAt === 0 || entry.expiresAt > now) && entry.numUses >= 0
       ? entry
@@ -124,23 +154,29 @@ export function tokens(
   async function uidOf(tx: Tx, id: string): Promise<string | undefined> {
     const carried = accessorOf(id)
     if (carried !== undefined) return carried
+    const home = await namespaceById(tx, namespaceIdOf(id))
+    if (!home) return undefined
     const digest = tokenDigest(keysOf(tx).digest, id)
-    return (await tx.get<{ accessor: string }>(`token-id/${digest}`))?.accessor
+    return (await tx.get<{ accessor: string }>(`${home.prefix}token-id/${digest}`))?.accessor
   }
 
   async function findBatch(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined> {
     const claims = openBatchToken(keysOf(tx).batch, id) as TokenEntry | undefined
     if (!claims || !alive(claims, now)) return undefined
+    // One spelling, and none once its namespace has gone.
+    const home = await namespaceById(tx, namespaceIdOf(id))
+    if (!home || home.prefix !== prefixOfHome(claims.namespace)) return undefined
     // A batch token ends with its parent, which is all the revocation it knows.
     if (claims.parent && !(await standing(tx, claims, now))) return undefined
     return { ...claims, uid: createHash('sha256').update(id).digest('base64url') }
   }
 
   async function removeOne(tx: Tx, entry: TokenEntry): Promise<void> {
-    tx.remove(`token/${entry.uid}`)
-    if (entry.indexed) tx.remove(`token-id/${entry.digest}`)
+    const home = prefixOfHome(entry.namespace)
+    tx.remove(`${home}token/${entry.uid}`)
+    if (entry.indexed) tx.remove(`${home}token-id/${entry.digest}`)
     if (entry.parent) tx.remove(`token-child/${entry.parent}/${entry.uid}`)
-    await removeAll(tx, `${CUBBYHOLE_PREFIX}${entry.uid}/`)
+    await removeAll(tx, `${home}${CUBBYHOLE_PREFIX}${entry.uid}/`)
     await endLeases(tx, entry.uid)
   }
 
@@ -166,30 +202,35 @@ export function tokens(
       const entry = alive(await entryOf(tx, accessor), now)
       return entry && (await standing(tx, entry, now)) ? entry : undefined
     },
-    async taken(tx, id) {
-      const digest = tokenDigest(keysOf(tx).digest, id)
-      return (await tx.get(`token-id/${digest}`)) !== undefined
+    stored: async (tx, uid) => entryOf(tx, uid),
+    async taken(tx, id, namespace) {
+      const digest = tokenDigest(keysOf(tx).digest, id + idSuffix(namespace))
+      return (await tx.get(`${namespace.prefix}token-id/${digest}`)) !== undefined
     },
-    create(tx, token) {
-      const { id: wanted, ...rest } = token
+    create(tx, token, namespace = ROOT) {
+      const { id: wanted, ...given } = token
+      const rest = { ...given, ...homeOf(namespace), kind: 'token' as const }
+      const suffix = idSuffix(namespace)
       if (token.type === 'batch') {
-        const entry: TokenEntry = { ...rest, kind: 'token', uid: '', accessor: '', digest: '' }
-        return { id: sealBatchToken(keysOf(tx).batch, entry), entry }
+        const entry: TokenEntry = { ...rest, uid: '', accessor: '', digest: '' }
+        return { id: sealBatchToken(keysOf(tx).batch, entry) + suffix, entry }
       }
-      const accessor = newAccessor(random)
-      const id = wanted ?? newServiceToken(accessor, random)
+      const bare = newAccessor(random)
+      const accessor = bare + suffix
+      const id = (wanted ?? newServiceToken(bare, random)) + suffix
       const digest = tokenDigest(keysOf(tx).digest, id)
-      const entry: TokenEntry = { ...rest, kind: 'token', uid: accessor, accessor, digest }
+      const entry: TokenEntry = { ...rest, uid: accessor, accessor, digest }
       if (wanted !== undefined) {
         entry.indexed = true
-        tx.put(`token-id/${digest}`, { accessor })
+        tx.put(`${namespace.prefix}token-id/${digest}`, { accessor })
       }
       if (entry.parent) tx.put(`token-child/${entry.parent}/${accessor}`, {})
       this.save(tx, entry)
       return { id, entry }
     },
     save(tx, entry) {
-      tx.put(`token/${entry.uid}`, entry, entry.expiresAt || undefined)
+      const path = `${prefixOfHome(entry.namespace)}token/${entry.uid}`
+      tx.put(path, entry, entry.expiresAt || undefined)
     },
     async revokeTree(tx, entry) {
       // Nothing of a batch token is stored; its empty names must not reach the store.
@@ -216,6 +257,6 @@ export function tokens(
       }
       await removeOne(tx, entry)
     },
-    accessors: (tx) => tx.list('token/'),
+    accessors: (scope) => scope.list('token/'),
   }
 }

@@ -8,6 +8,7 @@ import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
 import { type Match, type ParsedFields } from './endpoints.ts'
 import { type Mount } from './mounts.ts'
+import { type Home, isWithin, type Namespace, namespaceById, ROOT } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
 
 export type Request = {
@@ -16,6 +17,8 @@ export type Request = {
   /** The HTTP method was HEAD: an answer without its body. */
   readonly head?: boolean
   readonly path: CanonicalPath
+  /** As the header names it, without slashes at its ends; absent = the root. */
+  readonly namespace?: CanonicalPath
   /** The body's object, or the query's. Empty when there was none. */
   readonly data: Readonly<Record<string, unknown>>
   readonly token: string | undefined
@@ -44,12 +47,19 @@ export type Turn = {
   /** Milliseconds since the epoch; one moment for the whole request. */
   readonly now: number
   tx: Tx | undefined
+  /** Where the request is: the root, until the path and the header have been read. */
+  ns: Namespace
+  /** The entries of that namespace. */
+  scope: Scope | undefined
+  /** Relative to the namespace. */
   path: string
   mount: Mount | undefined
   match: Match | undefined
   kind: Access
   operation: Operation
   token: TokenEntry | undefined
+  /** What the token belongs to: the policies it has speak of paths from there on. */
+  tokenNs: Namespace
   acl: Acl | undefined
   caller: Caller | undefined
   allowed: boolean
@@ -99,7 +109,20 @@ export function txOf(call: Call<never>): Tx {
 
 /** The entries of the namespace the request is in. */
 export function scopeOf(call: Call<never>): Scope {
-  return txOf(call)
+  const { scope } = turnOf(call)
+  if (!scope) throw new TypeError('no transaction while sealed')
+  return scope
+}
+
+/** Whether an entry belongs to the request's namespace or one below it: what else there is, is not. */
+export async function isHere(call: Call<never>, home: Home | undefined): Promise<boolean> {
+  const owner = await namespaceById(txOf(call), home?.id)
+  return owner !== undefined && isWithin(owner, turnOf(call).ns)
+}
+
+/** A path of the request's namespace as the policies of its token name it. */
+export function policyPathOf({ ns, tokenNs }: Pick<Turn, 'ns' | 'tokenNs'>, path: string): string {
+  return ns === tokenNs ? path : ns.path.slice(tokenNs.path.length) + path
 }
 
 export function newTurn(request: Request, now: number): Turn {
@@ -107,12 +130,15 @@ export function newTurn(request: Request, now: number): Turn {
     request,
     now,
     tx: undefined,
+    ns: ROOT,
+    scope: undefined,
     path: request.path,
     mount: undefined,
     match: undefined,
     kind: 'ordinary',
     operation: request.verb === 'write' ? 'update' : request.verb,
     token: undefined,
+    tokenNs: ROOT,
     acl: undefined,
     caller: undefined,
     allowed: false,

@@ -5,7 +5,8 @@
 import { type Tx } from '../barrier/space.ts'
 import { rfc3339 } from '../lib/clock.ts'
 import { CUBBYHOLE_PREFIX } from './mounts.ts'
-import { type TokenEntry, type Tokens } from './tokens.ts'
+import { type Namespace, prefixOfHome } from './namespaces.ts'
+import { type NewToken, type TokenEntry, type Tokens } from './tokens.ts'
 
 export const WRAPPING_POLICY = 'response-wrapping'
 
@@ -15,10 +16,15 @@ export type WrapRequest = {
   envelope: string
   creationPath: string
   ttlSeconds: number
+  /** The namespace of the request: its token belongs there. */
+  ns: Namespace
   now: number
   /** Accessor of a token or secret id inside, so that it can be revoked unopened. */
   wrappedAccessor?: string
 }
+
+const responsePath = ({ uid, namespace }: TokenEntry) =>
+  `${prefixOfHome(namespace)}${CUBBYHOLE_PREFIX}${uid}/response`
 
 /** Stores the envelope and returns `wrap_info`. */
 export function wrap(
@@ -27,7 +33,7 @@ export function wrap(
   request: WrapRequest,
 ): { info: Record<string, unknown>; entry: TokenEntry } {
   const { creationPath, ttlSeconds, now } = request
-  const { id, entry } = tokens.create(tx, {
+  const fresh: NewToken = {
     policies: [WRAPPING_POLICY],
     path: creationPath,
     meta: null,
@@ -45,8 +51,9 @@ export function wrap(
     entityId: '',
     boundCidrs: [],
     wrapping: { creationPath, ttlSeconds, createdAt: now },
-  })
-  tx.put(`${CUBBYHOLE_PREFIX}${entry.uid}/response`, {
+  }
+  const { id, entry } = tokens.create(tx, fresh, request.ns)
+  tx.put(responsePath(entry), {
     data: JSON.stringify({ response: request.envelope }),
   } satisfies Wrapped)
   const info = {
@@ -63,7 +70,7 @@ export function wrap(
 /** The envelope inside a wrapping token, as text; undefined when it is not one. */
 export async function wrappedEnvelope(tx: Tx, entry: TokenEntry): Promise<string | undefined> {
   if (!entry.wrapping) return undefined
-  const stored = await tx.get<Wrapped>(`${CUBBYHOLE_PREFIX}${entry.uid}/response`)
+  const stored = await tx.get<Wrapped>(responsePath(entry))
   return stored && (JSON.parse(stored.data) as { response: string }).response
 }
 

@@ -17,6 +17,7 @@ export const FAILURES = {
   storage_failed: { status: 500, text: 'internal error' },
   conflict: { status: 503, text: 'changed too often while it was read; try again' },
   sealed: { status: 503, text: 'Vault is sealed' },
+  namespace_locked: { status: 503, text: 'API access to this namespace has been locked' },
   overloaded: { status: 503, text: 'too many requests in flight; try again' },
 } as const satisfies Record<string, { status: number; text: string }>
 

@@ -1,7 +1,6 @@
 /** Every engine and audit device this build has: the one place where core and engines meet. */
 import { fileAudit } from '../audit/file.ts'
 import approle from '../auth/approle/engine.ts'
-import cert from '../auth/cert/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
@@ -9,5 +8,5 @@ import { cubbyhole } from '../secrets/cubbyhole/engine.ts'
 import { kvV1 } from '../secrets/kv/v1.ts'
 import { kvV2 } from '../secrets/kv/v2.ts'
 
-export const ENGINES: readonly Engine[] = [cubbyhole, kvV1, kvV2, approle, userpass, cert]
+export const ENGINES: readonly Engine[] = [cubbyhole, kvV1, kvV2, approle, userpass]
 export const AUDIT_TYPES: readonly AuditDeviceType[] = [fileAudit]

@@ -3,11 +3,12 @@ import { type Call } from '../../kit/call.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { refuse } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
-import { type Acl } from '../acl.ts'
 import { canonicalInput } from '../canonical-path.ts'
 import { type Core } from '../core.ts'
 import { type TokenEntry } from '../tokens.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { isWithin, namespaceById } from '../namespaces.ts'
+import { tokenByAccessor, tokenById } from '../token/subject.ts'
+import { policyPathOf, type Turn, turnOf, txOf } from '../turn.ts'
 import { optionalText } from './mount-tune-fields.ts'
 
 const pathFields = {
@@ -23,7 +24,7 @@ export function capabilitiesEndpoints(core: Core): Endpoint[] {
       help: 'What the calling token may do at some paths.',
       injected: true,
       fields: { ...pathFields, token: optionalText({ help: 'Ignored.', sensitive: true }) },
-      write: (call) => tell(turnOf(call as never).acl!, call.data),
+      write: (call) => tell(call, turnOf(call as never)),
     }),
     endpoint('capabilities', {
       help: 'What a token may do at some paths.',
@@ -33,7 +34,7 @@ export function capabilitiesEndpoints(core: Core): Endpoint[] {
         const { token } = call.data
         if (!token) return refuse('missing token')
         requirePaths(call.data)
-        const found = await core.tokens.find(txOf(call as never), token, call.now)
+        const found = await tokenById(core, call, token)
         return tellAbout(call, core, found ?? refuse('invalid token'))
       },
     }),
@@ -45,8 +46,7 @@ export function capabilitiesEndpoints(core: Core): Endpoint[] {
         const { accessor } = call.data
         if (!accessor) return refuse('missing accessor')
         requirePaths(call.data)
-        const tx = txOf(call as never)
-        const found = await core.tokens.byAccessor(tx, accessor, call.now)
+        const found = await tokenByAccessor(core, call, accessor)
         return tellAbout(call, core, found ?? refuse('invalid accessor'))
       },
     }),
@@ -58,7 +58,11 @@ async function tellAbout(
   core: Core,
   token: TokenEntry,
 ): Promise<Record<string, unknown>> {
-  return tell(await core.aclOf(txOf(call as never), token), call.data)
+  const tx = txOf(call as never)
+  const tokenNs = await namespaceById(tx, token.namespace?.id)
+  // A token may only be asked about where it is, which may be below here.
+  const { ns } = turnOf(call as never)
+  return tell(call, { ns, tokenNs: tokenNs ?? ns, acl: await core.aclOf(tx, token) })
 }
 
 function requirePaths({ paths, path }: Paths): string[] {
@@ -66,9 +70,11 @@ function requirePaths({ paths, path }: Paths): string[] {
   return asked.length > 0 ? asked : refuse('paths must be supplied')
 }
 
-function tell(acl: Acl, data: Paths): Record<string, unknown> {
+type Whose = Pick<Turn, 'ns' | 'tokenNs' | 'acl'>
+
+function tell({ data }: Call<Paths>, whose: Whose): Record<string, unknown> {
   const asked = requirePaths(data)
-  const told = asked.map((path): [string, readonly string[]] => [path, capabilitiesAt(acl, path)])
+  const told = asked.map((path): [string, readonly string[]] => [path, capabilitiesAt(whose, path)])
   return {
     ...Object.fromEntries(told),
     ...(told.length === 1 && { capabilities: told[0]![1] }),
@@ -76,9 +82,12 @@ function tell(acl: Acl, data: Paths): Record<string, unknown> {
 }
 
 /** A path that no request can have is one at which nobody may do anything. */
-function capabilitiesAt(acl: Acl, path: string): readonly string[] {
+function capabilitiesAt({ ns, tokenNs, acl }: Whose, path: string): readonly string[] {
+  // A token of a namespace below may do nothing here.
+  if (!acl || !isWithin(ns, tokenNs)) return ['deny']
   try {
-    return acl.capabilities(canonicalInput(path.replace(/^\//, '')))
+    const canonical = canonicalInput(path.replace(/^\//, ''))
+    return acl.capabilities(policyPathOf({ ns, tokenNs }, canonical))
   } catch {
     return acl.root ? ['root'] : ['deny']
   }

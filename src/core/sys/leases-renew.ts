@@ -13,6 +13,8 @@ import { StoreConflict } from '../../storage/store.ts'
 import { type Core } from '../core.ts'
 import { getLease, type LeaseEntry, saveLease } from '../leases.ts'
 import { type Mount } from '../mounts.ts'
+import { scopeOfHome } from '../namespaces.ts'
+import { leaseHere } from './leases-here.ts'
 import { turnOf, txOf } from '../turn.ts'
 
 export function renewEndpoints(core: Core): Endpoint[] {
@@ -38,11 +40,12 @@ async function renew(core: Core, call: RenewCall, inUrl?: string) {
   const id = inUrl || call.data.lease_id
   if (!id) refuse('lease_id must be specified')
   const tx = txOf(call as never)
-  const entry = await getLease(tx, id)
+  const entry = await leaseHere(call as never, id)
   if (!entry || entry.revoking) refuse('lease not found')
   if (entry.expiresAt <= call.now) refuse('lease expired')
   if (!entry.renewable) refuse('lease is not renewable')
-  const mount = (await core.mounts.all(tx)).find((m) => m.entry.uuid === entry.mount)
+  const scope = scopeOfHome(tx, entry.namespace)
+  const mount = (await core.mounts.all(scope)).find((m) => m.entry.uuid === entry.mount)
   if (!mount) refuse('lease not found')
 
   const { seconds, warning } = newLife(entry, {

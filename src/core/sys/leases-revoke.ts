@@ -8,10 +8,11 @@ import { Failure, refuse } from '../../kit/failure.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { accepted, type Answer } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
-import { type Tx } from '../../barrier/space.ts'
+import { type Scope, type Tx } from '../../barrier/space.ts'
 import { type Core } from '../core.ts'
-import { getLease, leasesUnder, startRevoking } from '../leases.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { leaseHere } from './leases-here.ts'
+import { leasesUnder, startRevoking } from '../leases.ts'
+import { scopeOf, turnOf, txOf } from '../turn.ts'
 
 export function revokeEndpoints(core: Core): Endpoint[] {
   return ['leases/', ''].flatMap((base) => [
@@ -30,7 +31,7 @@ function revokeOne(core: Core, path: string): Endpoint[] {
   async function revoke(call: Call<{ lease_id?: string | undefined; sync: boolean }>, id: string) {
     if (!id) refuse('lease_id must be specified')
     const tx = txOf(call as never)
-    const entry = await getLease(tx, id)
+    const entry = await leaseHere(call as never, id)
     return end(core, call, entry ? [startRevoking(tx, entry, call.now).id] : [])
   }
   return [
@@ -78,15 +79,22 @@ async function startAll(core: Core, call: PrefixCall): Promise<string[]> {
   // An empty prefix would be every lease there is, which nobody asks for on purpose.
   if (call.data.prefix === '') throw new Failure('unsupported_path', undefined, { wrapped: true })
   const tx = txOf(call as never)
-  const leases = await leasesUnder(tx, call.data.prefix)
+  const scope = scopeOf(call as never)
+  const leases = await leasesUnder(scope, call.data.prefix)
   for (const entry of leases) startRevoking(tx, entry, call.now)
-  if (call.data.prefix.startsWith('auth/')) await endTokens(core, tx, call.data.prefix)
+  if (call.data.prefix.startsWith('auth/')) {
+    await endTokens(core, { tx, scope }, call.data.prefix)
+  }
   return leases.map(({ id }) => id)
 }
 
 /** Tokens that expire count as leases of the path that issued them; root tokens do not. */
-async function endTokens(core: Core, tx: Tx, under: string): Promise<void> {
-  for (const accessor of await core.tokens.accessors(tx)) {
+async function endTokens(
+  core: Core,
+  { tx, scope }: { tx: Tx; scope: Scope },
+  under: string,
+): Promise<void> {
+  for (const accessor of await core.tokens.accessors(scope)) {
     const entry = await core.tokens.byAccessor(tx, accessor, 0)
     if (!entry || entry.expiresAt === 0) continue
     if (`${entry.path}/`.startsWith(`${under}/`)) await core.tokens.revokeTree(tx, entry)

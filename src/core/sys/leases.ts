@@ -6,8 +6,9 @@ import { accepted } from '../../kit/reply.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { getLease, type LeaseEntry, leasesUnder } from '../leases.ts'
-import { txOf } from '../turn.ts'
+import { type LeaseEntry, leasesUnder } from '../leases.ts'
+import { scopeOf } from '../turn.ts'
+import { leaseHere, namespacePathOf } from './leases-here.ts'
 import { renewEndpoints } from './leases-renew.ts'
 import { revokeEndpoints } from './leases-revoke.ts'
 
@@ -31,7 +32,7 @@ const LISTED_MAX = 10_000
 /** Names below a prefix; a folder ends in `/`. */
 async function names(call: Call<never>, prefix: string) {
   const under = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`
-  return { keys: await txOf(call).list(`lease/${under}`) }
+  return { keys: await scopeOf(call).list(`lease/${under}`) }
 }
 
 /** One path for two things: a look-up by body, and the list of what lies at the top. */
@@ -44,7 +45,7 @@ function lookupEndpoint(): Endpoint {
     async write(call) {
       const { lease_id: id } = call.data
       if (!id) refuse('lease_id must be specified')
-      const entry = await getLease(txOf(call as never), id)
+      const entry = await leaseHere(call as never, id)
       const gone = !entry || (entry.revoking && !entry.irrevocable)
       if (gone || (!entry.irrevocable && entry.expiresAt <= call.now)) refuse('invalid lease')
       return {
@@ -54,6 +55,7 @@ function lookupEndpoint(): Endpoint {
         last_renewal: entry.lastRenewalAt === undefined ? null : rfc3339(entry.lastRenewalAt),
         renewable: entry.renewable && !entry.irrevocable,
         ttl: Math.max(Math.floor((entry.expiresAt - call.now) / 1000), 0),
+        ...(await namespacePathOf(call as never, entry)),
       }
     },
     list: (call) => names(call as never, ''),
@@ -74,10 +76,10 @@ type Irrevocable = { leases: LeaseEntry[]; counts: Record<string, number> }
 /** Those whose engine has failed too often, counted by the accessor of their mount. */
 async function irrevocable(core: Core, call: Call<{ type: string | undefined }>) {
   if (call.data.type !== 'irrevocable') refuse('type must be "irrevocable"')
-  const tx = txOf(call as never)
-  const mounts = await core.mounts.all(tx)
+  const scope = scopeOf(call as never)
+  const mounts = await core.mounts.all(scope)
   const accessors = new Map(mounts.map(({ entry }) => [entry.uuid, entry.accessor]))
-  const leases = (await leasesUnder(tx, '')).filter((entry) => entry.irrevocable)
+  const leases = (await leasesUnder(scope, '')).filter((entry) => entry.irrevocable)
   const counts: Irrevocable['counts'] = {}
   for (const { mount } of leases) {
     const name = accessors.get(mount) ?? 'mount no longer exists'
@@ -93,7 +95,7 @@ function countEndpoint(core: Core): Endpoint {
     help: 'How many leases could not be ended, by mount.',
     fields: {
       type,
-      include_child_namespaces: t.bool({ help: 'Ignored: there are no namespaces.' }),
+      include_child_namespaces: t.bool({ help: 'Ignored: each namespace tells of its own.' }),
     },
     async read(call) {
       const { leases, counts } = await irrevocable(core, call)
@@ -109,7 +111,7 @@ function irrevocableEndpoint(core: Core): Endpoint {
     fields: {
       type,
       limit: t.string({ help: 'How many at most, or "none".', clear: true }),
-      include_child_namespaces: t.bool({ help: 'Ignored: there are no namespaces.' }),
+      include_child_namespaces: t.bool({ help: 'Ignored: each namespace tells of its own.' }),
     },
     async read(call) {
       const max = listedMax(call.data.limit)

@@ -5,7 +5,7 @@ import { refuse } from '../../kit/failure.ts'
 import { type Parsed, t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
-import { txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 import { tuneInfo } from './mount-info.ts'
 import { changeConfig, configFields, optionalText } from './mount-tune-fields.ts'
 import { type MountClass, requirePlainPath, tablePath } from './mounts-path.ts'
@@ -46,15 +46,15 @@ export async function readTuning(
   path: string,
 ): Promise<Record<string, unknown>> {
   requirePlainPath(call)
-  const mount = await core.mounts.at(txOf(call), path)
+  const mount = await core.mounts.at(scopeOf(call), path)
   if (!mount) return refuse(`cannot fetch sysview for path "${path}"`)
   return tuneInfo(mount)
 }
 
 export async function writeTuning(call: Call<Tune>, core: Core, path: string): Promise<undefined> {
   const { data, given } = call
-  const tx = txOf(call as never)
-  const { mounts } = await core.mounts.table(tx)
+  const scope = scopeOf(call as never)
+  const { mounts } = await core.mounts.table(scope)
   const entry = mounts.find((mount) => mount.path === path)
   if (!entry) return refuse(`tune of path "${path}" failed: no mount entry found`)
   const changed = [...given].filter((name) => Object.hasOwn(tuneFields, name) && name !== 'path')
@@ -73,7 +73,7 @@ export async function writeTuning(call: Call<Tune>, core: Core, path: string): P
     description: given.has('description') ? (data.description ?? '') : entry.description,
   }
   core.mounts.save(
-    tx,
+    scope,
     mounts.map((mount) => (mount === entry ? next : mount)),
   )
   return undefined

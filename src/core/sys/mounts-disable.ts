@@ -5,14 +5,15 @@
  *
  * Leases come before data: taking back what was handed out may need the engine and what it knows.
  */
-import { type Tx } from '../../barrier/space.ts'
+import { type Scope, type Tx } from '../../barrier/space.ts'
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { StoreConflict } from '../../storage/store.ts'
 import { type Core } from '../core.ts'
 import { type LeaseEntry, leasesUnder, startRevoking } from '../leases.ts'
 import { type MountEntry, prefixOf } from '../mounts.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { type Namespace, namespacesOf, ROOT, scopeIn } from '../namespaces.ts'
+import { scopeOf, turnOf, txOf } from '../turn.ts'
 import { isFixed, type MountClass, requirePlainPath, tablePath } from './mounts-path.ts'
 
 /** How many entries one transaction touches at most, of each kind. */
@@ -28,8 +29,9 @@ export async function disableMount(
 ): Promise<undefined> {
   const plain = call as never
   requirePlainPath(plain)
-  const tx = txOf(plain)
-  const { mounts } = await core.mounts.table(tx)
+  const { ns } = turnOf(plain)
+  const scope = scopeOf(plain)
+  const { mounts } = await core.mounts.table(scope)
   const path = tablePath(call.data.path, kind)
   const entry = mounts.find((mount) => mount.path === path && mount.class === kind)
   if (!entry) return undefined
@@ -39,61 +41,54 @@ export async function disableMount(
     )
   }
   core.mounts.save(
-    tx,
+    scope,
     mounts.filter((mount) => mount !== entry),
   )
-  if (await endAtOnce(core, tx, { entry, now: call.now })) return undefined
-  core.mounts.saveEnding(tx, [...(await core.mounts.ending(tx)), entry])
+  if (await endAtOnce(core, txOf(plain), { entry, ns, now: call.now })) return undefined
+  core.mounts.saveEnding(scope, [...(await core.mounts.ending(scope)), entry])
   // Not awaited: the answer need not wait for the clean-up.
   turnOf(plain).afterCommit.push(() => void setImmediate(() => void finishEnding(core)))
   return undefined
 }
 
+type Ending = { entry: MountEntry; ns: Namespace; now: number }
+
 /** Ends what it can in this transaction; true when nothing is left. */
-async function endAtOnce(
-  core: Core,
-  tx: Tx,
-  { entry, now }: { entry: MountEntry; now: number },
-): Promise<boolean> {
-  const tokensEnded = entry.class === 'secret' || (await endTokensAtOnce(core, tx, { entry, now }))
-  const leases = await leasesOf(tx, entry)
+async function endAtOnce(core: Core, tx: Tx, ending: Ending): Promise<boolean> {
+  const { entry, ns, now } = ending
+  const scope = scopeIn(tx, ns)
+  const tokensEnded = entry.class === 'secret' || (await endTokensAtOnce(core, tx, ending))
+  const leases = await leasesOf(scope, entry)
   for (const lease of leases.slice(0, BATCH)) {
     if (!lease.revoking) startRevoking(tx, lease, now)
   }
   if (!tokensEnded || leases.length > 0) return false
-  return removeSome(tx, entry)
+  return removeSome(scope, entry)
 }
 
 /** All leases the mount has issued, wherever it was mounted then. */
-async function leasesOf(tx: Tx, entry: MountEntry): Promise<LeaseEntry[]> {
+async function leasesOf(scope: Scope, entry: MountEntry): Promise<LeaseEntry[]> {
   const found = new Map<string, LeaseEntry>()
   for (const path of [entry.path, ...(entry.former_paths ?? [])]) {
-    for (const lease of await leasesUnder(tx, path)) {
+    for (const lease of await leasesUnder(scope, path)) {
       if (lease.mount === entry.uuid) found.set(lease.id, lease)
     }
   }
   return [...found.values()]
 }
 
-async function endTokensAtOnce(
-  core: Core,
-  tx: Tx,
-  { entry, now }: { entry: MountEntry; now: number },
-): Promise<boolean> {
+async function endTokensAtOnce(core: Core, tx: Tx, ending: Ending): Promise<boolean> {
+  const { ns, now } = ending
   // Counted in a view of its own: on a busy server every login would be in conflict with a listing.
   const aside = await core.begin(false)
-  if (!aside || (await core.tokens.accessors(aside)).length > BATCH) return false
-  for (const uid of await tokensOf(core, tx, { entry, now })) await endToken(core, tx, { uid, now })
+  if (!aside || (await core.tokens.accessors(scopeIn(aside, ns))).length > BATCH) return false
+  for (const uid of await tokensOf(core, tx, ending)) await endToken(core, tx, { uid, now })
   return true
 }
 
-async function tokensOf(
-  core: Core,
-  tx: Tx,
-  { entry, now }: { entry: MountEntry; now: number },
-): Promise<string[]> {
+async function tokensOf(core: Core, tx: Tx, { entry, ns, now }: Ending): Promise<string[]> {
   const found: string[] = []
-  for (const accessor of await core.tokens.accessors(tx)) {
+  for (const accessor of await core.tokens.accessors(scopeIn(tx, ns))) {
     const token = await core.tokens.byAccessor(tx, accessor, now)
     if (token?.loginMount === entry.uuid) found.push(accessor)
   }
@@ -106,20 +101,20 @@ async function endToken(core: Core, tx: Tx, { uid, now }: { uid: string; now: nu
 }
 
 /** Removes the next entries of the mount's data; true when there are no more. */
-async function removeSome(tx: Tx, entry: MountEntry): Promise<boolean> {
+async function removeSome(scope: Scope, entry: MountEntry): Promise<boolean> {
   const budget = { left: BATCH }
-  await removeUpTo(tx, prefixOf(entry), budget)
+  await removeUpTo(scope, prefixOf(entry), budget)
   return budget.left > 0
 }
 
-async function removeUpTo(tx: Tx, prefix: string, budget: { left: number }): Promise<void> {
-  for (const name of await tx.list(prefix)) {
+async function removeUpTo(scope: Scope, prefix: string, budget: { left: number }): Promise<void> {
+  for (const name of await scope.list(prefix)) {
     if (budget.left <= 0) return
     if (name.endsWith('/')) {
-      await removeUpTo(tx, prefix + name, budget)
+      await removeUpTo(scope, prefix + name, budget)
       continue
     }
-    tx.remove(prefix + name)
+    scope.remove(prefix + name)
     budget.left--
   }
 }
@@ -143,8 +138,10 @@ async function finishAll(core: Core): Promise<void> {
   try {
     const tx = await core.begin(false)
     if (!tx) return
-    for (const entry of await core.mounts.ending(tx)) {
-      if (!(await finishOne(core, entry))) unfinished = true
+    for (const ns of [ROOT, ...((await namespacesOf(tx))?.byPath.values() ?? [])]) {
+      for (const entry of await core.mounts.ending(scopeIn(tx, ns))) {
+        if (!(await finishOne(core, ns, entry))) unfinished = true
+      }
     }
   } catch (error) {
     unfinished = true
@@ -160,30 +157,31 @@ async function finishAll(core: Core): Promise<void> {
 }
 
 /** False when leases are left that could not be revoked, or the server is sealed meanwhile. */
-async function finishOne(core: Core, entry: MountEntry): Promise<boolean> {
+async function finishOne(core: Core, ns: Namespace, entry: MountEntry): Promise<boolean> {
   const now = core.clock.now()
   const aside = await core.begin(false)
   if (!aside) return false
   if (entry.class === 'auth') {
-    for (const uid of await tokensOf(core, aside, { entry, now })) {
+    for (const uid of await tokensOf(core, aside, { entry, ns, now })) {
       await transact(core, (tx) => endToken(core, tx, { uid, now }))
     }
   }
-  for (const lease of await leasesOf(aside, entry)) {
+  for (const lease of await leasesOf(scopeIn(aside, ns), entry)) {
     // One that has failed already waits for its turn, which expiry gives it.
     if (!lease.attempts && !lease.irrevocable) await core.expiry.endLease(lease.id)
   }
   const after = await core.begin(false)
-  if (!after || (await leasesOf(after, entry)).length > 0) return false
+  if (!after || (await leasesOf(scopeIn(after, ns), entry)).length > 0) return false
   for (;;) {
-    const gone = await transact(core, (tx) => removeSome(tx, entry))
+    const gone = await transact(core, (tx) => removeSome(scopeIn(tx, ns), entry))
     if (gone === undefined) return false
     if (gone) break
   }
   await transact(core, async (tx) => {
-    const ending = await core.mounts.ending(tx)
+    const scope = scopeIn(tx, ns)
+    const ending = await core.mounts.ending(scope)
     core.mounts.saveEnding(
-      tx,
+      scope,
       ending.filter((other) => other.uuid !== entry.uuid),
     )
   })

@@ -5,7 +5,7 @@ import { parseBool, type Parsed, t } from '../../schema/field.ts'
 import { newMountEntry, NO_TUNING } from '../bootstrap.ts'
 import { type Core } from '../core.ts'
 import { type MountConfig } from '../mounts.ts'
-import { txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 import { changeConfig, optionalText, readConfig } from './mount-tune-fields.ts'
 import { checkNewPath, isSingleType, type MountClass, tablePath } from './mounts-path.ts'
 
@@ -32,11 +32,11 @@ export async function enableMount(
   kind: MountClass,
 ): Promise<undefined> {
   const { data } = call
-  const tx = txOf(call as never)
+  const scope = scopeOf(call as never)
   const path = tablePath(data.path, kind)
   const { type, options } = typeOf(data)
   const config = configOf(data, { class: kind, type }, core.mounts.ttl.maxSeconds)
-  const { mounts } = await core.mounts.table(tx)
+  const { mounts } = await core.mounts.table(scope)
   if (isSingleType(type)) refuse(`mount type of "${type}" is not mountable`)
   checkNewPath(path, kind, { others: mounts, verb: 'mount' })
   checkEngine(core, kind, { type, version: options?.['version'] })
@@ -55,7 +55,7 @@ export async function enableMount(
     },
     core.random,
   )
-  core.mounts.save(tx, [...mounts, entry])
+  core.mounts.save(scope, [...mounts, entry])
   return undefined
 }
 

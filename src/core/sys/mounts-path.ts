@@ -6,7 +6,7 @@
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type MountEntry } from '../mounts.ts'
-import { turnOf } from '../turn.ts'
+import { policyPathOf, turnOf } from '../turn.ts'
 
 export type MountClass = MountEntry['class']
 
@@ -82,7 +82,8 @@ export function requireSpelling(call: Call<never>, path: string): void {
   if (path === turn.path) return
   const { request, operation, kind } = turn
   const { wrapTtlSeconds, data } = request
-  const verdict = turn.acl?.check({ path, operation, data, wrapTtlSeconds })
+  const asNamed = policyPathOf(turn, path)
+  const verdict = turn.acl?.check({ path: asNamed, operation, data, wrapTtlSeconds })
   if (verdict?.allowed && (kind !== 'sudo' || verdict.sudo)) return
   turn.allowed = false
   throw new Failure('permission_denied', undefined, { wrapped: true })

@@ -4,7 +4,7 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
-import { txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 import { disableMount } from './mounts-disable.ts'
 import { enableFields, enableMount } from './mounts-enable.ts'
 import { mountInfo } from './mount-info.ts'
@@ -55,7 +55,7 @@ export async function listMounts(
   core: Core,
   kind: MountClass,
 ): Promise<Record<string, unknown>> {
-  const { mounts } = await core.mounts.table(txOf(call))
+  const { mounts } = await core.mounts.table(scopeOf(call))
   return byListedPath(mounts, kind, mountInfo)
 }
 
@@ -77,7 +77,7 @@ export async function readMount(
 ): Promise<Record<string, unknown>> {
   requirePlainPath(call as never)
   const path = tablePath(call.data.path, kind)
-  const { mounts } = await core.mounts.table(txOf(call as never))
+  const { mounts } = await core.mounts.table(scopeOf(call as never))
   const entry = mounts.find((mount) => mount.path === path && mount.class === kind)
   if (entry) return mountInfo(entry)
   const what = kind === 'auth' ? 'auth engine' : 'secret engine mount'

@@ -7,12 +7,11 @@ import { type Endpoint, endpoint, type Engine } from '../../kit/engine.ts'
 import { Failure } from '../../kit/failure.ts'
 import { bare } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
-import { type Tx } from '../../barrier/space.ts'
-import { type Acl } from '../acl.ts'
+import { type Scope } from '../../barrier/space.ts'
 import { type Core } from '../core.ts'
 import { type Mount } from '../mounts.ts'
-import { txOf } from '../turn.ts'
-import { aclOfAsker } from './ui-mounts.ts'
+import { scopeOf } from '../turn.ts'
+import { type Asker, aclOfAsker } from './ui-mounts.ts'
 
 export type OpenapiOptions = {
   openapi?: (
@@ -21,10 +20,10 @@ export type OpenapiOptions = {
   ) => Record<string, unknown>
 }
 
-async function mountsOf(core: Core, tx: Tx, acl: Acl): Promise<Mount[]> {
+async function mountsOf(core: Core, scope: Scope, asker: Asker): Promise<Mount[]> {
   const found: Mount[] = []
-  for (const { path } of (await core.mounts.table(tx)).mounts) {
-    const mount = acl.anyBelow(path) ? await core.mounts.at(tx, path) : undefined
+  for (const { path } of (await core.mounts.table(scope)).mounts) {
+    const mount = asker.anyBelow(path) ? await core.mounts.at(scope, path) : undefined
     if (mount) found.push(mount)
   }
   return found
@@ -33,9 +32,9 @@ async function mountsOf(core: Core, tx: Tx, acl: Acl): Promise<Mount[]> {
 export function openapiEndpoints(core: Core, { openapi }: OpenapiOptions): Endpoint[] {
   async function document(call: Call<{ generic_mount_paths: boolean }>) {
     if (!openapi) throw new Failure('unsupported_path', undefined, { wrapped: true })
-    const acl = await aclOfAsker(call as never, core)
+    const asker = await aclOfAsker(call as never, core)
     // Who brings no token learns the form of the document and nothing of what is mounted.
-    const visible = acl ? await mountsOf(core, txOf(call as never), acl) : []
+    const visible = asker ? await mountsOf(core, scopeOf(call as never), asker) : []
     return bare(
       openapi(
         visible.map(({ entry, engine }) => ({ path: entry.path, engine })),

@@ -3,7 +3,7 @@
  * the move is done when the answer goes out; the migration id is for clients that ask anyway.
  * Leases keep the ids they were issued with, tokens the path they were created by.
  */
-import { type Tx } from '../../barrier/space.ts'
+import { type Scope } from '../../barrier/space.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { refuse } from '../../kit/failure.ts'
 import { warn } from '../../kit/reply.ts'
@@ -12,7 +12,7 @@ import { t } from '../../schema/field.ts'
 import { canonicalInput } from '../canonical-path.ts'
 import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
-import { txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 import { optionalText } from './mount-tune-fields.ts'
 import { checkNewPath, isFixed } from './mounts-path.ts'
 
@@ -42,12 +42,12 @@ export function remountEndpoints(core: Core): Endpoint[] {
         }
         const source = tableForm(from)
         const target = tableForm(to)
-        const tx = txOf(call as never)
-        await move(core, tx, { source, target })
+        const scope = scopeOf(call as never)
+        await move(core, scope, { source, target })
         const id = uuid(call.random)
-        const { moves } = await movesOf(tx)
+        const { moves } = await movesOf(scope)
         const latest = [...moves, { id, source, target }].slice(-MOVES_MAX)
-        tx.put(MOVES_PATH, { moves: latest } satisfies Moves)
+        scope.put(MOVES_PATH, { moves: latest } satisfies Moves)
         return warn([QUEUED], { migration_id: id })
       },
     }),
@@ -55,7 +55,7 @@ export function remountEndpoints(core: Core): Endpoint[] {
       help: 'How far a move has come.',
       fields: { migration_id: t.segment({ help: 'As remount has returned it.' }) },
       async read(call) {
-        const { moves } = await movesOf(txOf(call as never))
+        const { moves } = await movesOf(scopeOf(call as never))
         const found = moves.find(({ id }) => id === call.data.migration_id)
         if (!found) return undefined
         const { id, source, target } = found
@@ -68,7 +68,7 @@ export function remountEndpoints(core: Core): Endpoint[] {
   ]
 }
 
-const movesOf = async (tx: Tx) => (await tx.get<Moves>(MOVES_PATH)) ?? { moves: [] }
+const movesOf = async (scope: Scope) => (await scope.get<Moves>(MOVES_PATH)) ?? { moves: [] }
 
 /** As in the table: without a slash in front, with one at the end. */
 function tableForm(path: string): string {
@@ -79,10 +79,10 @@ function tableForm(path: string): string {
 
 async function move(
   core: Core,
-  tx: Tx,
+  scope: Scope,
   { source, target }: { source: string; target: string },
 ): Promise<void> {
-  const { mounts } = await core.mounts.table(tx)
+  const { mounts } = await core.mounts.table(scope)
   const entry = mounts.find((mount) => mount.path === source)
   if (!entry) return refuse(`no matching mount at "${source}"`)
   if (isFixed(entry)) refuse(`cannot remount "${source}"`)
@@ -94,5 +94,5 @@ async function move(
   checkNewPath(target, entry.class, { others, verb: 'remount to' })
   const former = new Set([...(entry.former_paths ?? []), source])
   const moved: MountEntry = { ...entry, path: target, former_paths: [...former] }
-  core.mounts.save(tx, [...others, moved])
+  core.mounts.save(scope, [...others, moved])
 }

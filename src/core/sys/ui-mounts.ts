@@ -10,7 +10,8 @@ import { type Acl } from '../acl.ts'
 import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
 import { fromAllowedAddress } from '../steps.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { isWithin, namespaceById } from '../namespaces.ts'
+import { policyPathOf, scopeOf, turnOf, txOf } from '../turn.ts'
 import { mountInfo, publicInfo } from './mount-info.ts'
 import { byListedPath } from './mounts.ts'
 
@@ -22,10 +23,10 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
       fields: {},
       async read(call) {
         const plain = call as never
-        const acl = await aclOfAsker(plain, core)
-        const { mounts } = await core.mounts.table(txOf(plain))
-        const seen = mounts.filter((entry) => isPublic(entry) || acl?.anyBelow(entry.path))
-        const info = acl ? mountInfo : publicInfo
+        const asker = await aclOfAsker(plain, core)
+        const { mounts } = await core.mounts.table(scopeOf(plain))
+        const seen = mounts.filter((entry) => isPublic(entry) || asker?.anyBelow(entry.path))
+        const info = asker ? mountInfo : publicInfo
         return {
           secret: byListedPath(seen, 'secret', info),
           auth: byListedPath(seen, 'auth', info),
@@ -39,10 +40,10 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
       async read(call) {
         const plain = call as never
         const path = call.data.path.replace(/\/$/, '')
-        const acl = await aclOfAsker(plain, core)
-        const mount = acl && (await core.mounts.find(txOf(plain), path))
+        const asker = await aclOfAsker(plain, core)
+        const mount = asker && (await core.mounts.find(scopeOf(plain), path))
         // The same answer for a mount that is missing: nobody learns what there is.
-        if (!mount || !acl.anyBelow(mount.entry.path)) {
+        if (!mount || !asker.anyBelow(mount.entry.path)) {
           throw new Failure(
             'permission_denied',
             "preflight capability check returned 403, please ensure client's policies grant " +
@@ -62,14 +63,24 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
 
 const isPublic = ({ config }: MountEntry) => config.listing_visibility === 'unauth'
 
+/** The ACL of whoever asks, for paths as this namespace names them. */
+export type Asker = Pick<Acl, 'anyBelow' | 'check'>
+
 /** Undefined when nobody says who they are; a token that is not valid is refused. */
-export async function aclOfAsker(call: Call<never>, core: Core): Promise<Acl | undefined> {
-  const { request, now } = turnOf(call)
+export async function aclOfAsker(call: Call<never>, core: Core): Promise<Asker | undefined> {
+  const { request, now, ns } = turnOf(call)
   if (!request.token) return undefined
   const tx = txOf(call)
   const token = await core.tokens.find(tx, request.token, now)
   if (!token || !fromAllowedAddress(token.boundCidrs, request.remoteAddress)) {
     throw new Failure('permission_denied')
   }
-  return core.aclOf(tx, token)
+  const tokenNs = await namespaceById(tx, token.namespace?.id)
+  if (!tokenNs || !isWithin(ns, tokenNs)) throw new Failure('permission_denied')
+  const acl = await core.aclOf(tx, token)
+  const named = (path: string) => policyPathOf({ ns, tokenNs }, path)
+  return {
+    anyBelow: (path) => acl.anyBelow(named(path)),
+    check: (asked) => acl.check({ ...asked, path: named(asked.path) }),
+  }
 }

@@ -12,7 +12,8 @@ import { isObject, parseJson } from '../../lib/json.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { type TokenEntry } from '../tokens.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { tokenById } from '../token/subject.ts'
+import { isHere, turnOf, txOf } from '../turn.ts'
 import { wrap, wrappedAccessorOf, wrappedEnvelope } from '../wrapping.ts'
 
 export function wrappingEndpoints(core: Core): Endpoint[] {
@@ -56,7 +57,7 @@ function lookupEndpoint(core: Core): Endpoint {
     const id = givenToken(call) ?? turnOf(call as never).request.token
     if (!id) refuse('missing "token" value in input')
     const entry = await core.tokens.find(txOf(call as never), id, call.now)
-    if (!entry?.wrapping) throw unknownToken()
+    if (!entry?.wrapping || !(await isHere(call as never, entry.namespace))) throw unknownToken()
     const { creationPath, createdAt, ttlSeconds } = entry.wrapping
     return {
       creation_path: creationPath,
@@ -84,7 +85,7 @@ async function open(core: Core, call: TokenCall): Promise<Opened> {
   const { request, token: own } = turnOf(call as never)
   const id = givenToken(call)
   const another = id !== undefined && id !== request.token
-  const entry = another ? await core.tokens.find(tx, id, call.now) : own
+  const entry = another ? await tokenById(core, call, id) : own
   const envelope = entry && (await wrappedEnvelope(tx, entry))
   if (!entry || envelope === undefined) throw unknownToken()
   if (another) await core.tokens.revokeTree(tx, entry)
@@ -114,6 +115,7 @@ function rewrapEndpoint(core: Core): Endpoint {
         envelope,
         creationPath,
         ttlSeconds,
+        ns: turnOf(call as never).ns,
         now: call.now,
         ...(wrappedAccessor && { wrappedAccessor }),
       })

@@ -8,9 +8,10 @@ import { type Reply, reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { authBlock, lifetime } from '../issue.ts'
+import { ROOT } from '../namespaces.ts'
 import { getPolicy } from '../policy-store.ts'
 import { type NewToken, type TokenEntry } from '../tokens.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { scopeOf, turnOf, txOf } from '../turn.ts'
 import {
   askedPolicies,
   checkCustomId,
@@ -69,7 +70,14 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
   checkEntityAlias(data.entity_alias, role)
   if (data.id && !sudo) refuse('root or sudo privileges required to specify token id')
 
+  const elsewhere = turn.ns !== turn.tokenNs
+  if (elsewhere && !sudo) {
+    refuse('root or sudo privileges required to directly generate a token in a child namespace')
+  }
+
   const policies = policiesOfChild({
+    elsewhere,
+    child: turn.ns !== ROOT,
     asked: askedPolicies(call),
     noDefaultPolicy: data.no_default_policy,
     parent: parent.policies,
@@ -86,7 +94,8 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
   const times = timesOf(call, { role, parent, type, root: policies.includes('root') })
   if (data.id) {
     checkCustomId(data.id)
-    if (await core.tokens.taken(tx, data.id)) refuse('cannot create a token with a duplicate ID')
+    if (await core.tokens.taken(tx, data.id, turn.ns))
+      refuse('cannot create a token with a duplicate ID')
     call.warn(
       'Supplying a custom ID for the token: it is as hard to guess as the ID, and no harder ' +
         '(Vault says here that it uses SHA1 for such tokens; this server uses HMAC-SHA-256 for all)',
@@ -109,10 +118,10 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
     boundCidrs: role ? [...role.token_bound_cidrs] : child ? [...parent.boundCidrs] : [],
     ...(role && { role: role.name }),
   }
-  const { id, entry } = core.tokens.create(tx, fresh)
+  const { id, entry } = core.tokens.create(tx, fresh, turn.ns)
   if (type === 'service') turn.made.tokens.push(entry)
   for (const name of policies) {
-    if (name !== 'root' && !(await getPolicy(tx, name))) {
+    if (name !== 'root' && !(await getPolicy(scopeOf(call as never), name))) {
       call.warn(`Policy "${name}" does not exist`)
     }
   }

@@ -4,7 +4,9 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { Failure } from '../../kit/failure.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { type Core } from '../core.ts'
+import { namespaceById } from '../namespaces.ts'
 import { type TokenEntry } from '../tokens.ts'
+import { txOf } from '../turn.ts'
 import {
   accessorField,
   invalidAccessor,
@@ -20,11 +22,11 @@ export function lookupEndpoints(core: Core): Endpoint[] {
     const id = call.data.token || ownToken(call).id
     const entry = await tokenById(core, call, id)
     if (!entry) throw new Failure('permission_denied', 'bad token')
-    return tokenData(entry, { id, now: call.now })
+    return dataOf(call, entry, id)
   }
   const lookUpSelf = (call: Call<unknown>) => {
     const { id, entry } = ownToken(call)
-    return tokenData(entry, { id, now: call.now })
+    return dataOf(call, entry, id)
   }
   return [
     endpoint('lookup', {
@@ -45,16 +47,20 @@ export function lookupEndpoints(core: Core): Endpoint[] {
       async write(call) {
         const entry = await tokenByAccessor(core, call, call.data.accessor)
         if (!entry) throw invalidAccessor()
-        return tokenData(entry, { id: '', now: call.now })
+        return dataOf(call, entry, '')
       },
     }),
   ]
 }
 
-export function tokenData(
-  entry: TokenEntry,
-  shown: { id: string; now: number },
-): Record<string, unknown> {
+async function dataOf(call: Call<unknown>, entry: TokenEntry, id: string) {
+  const data = tokenData(entry, { id, now: call.now })
+  if (!entry.namespace) return data
+  const namespace = await namespaceById(txOf(call as never), entry.namespace.id)
+  return { ...data, namespace_path: namespace?.path ?? '' }
+}
+
+function tokenData(entry: TokenEntry, shown: { id: string; now: number }): Record<string, unknown> {
   const { expiresAt, lastRenewalAt } = entry
   const ends = expiresAt !== 0
   return {

@@ -15,6 +15,10 @@ export type Wanted = {
   role: Role | undefined
   sudo: boolean
   batch: boolean
+  /** The parent is of a namespace above: its policies are not those of the same names here. */
+  elsewhere: boolean
+  /** In a namespace other than the root. */
+  child: boolean
 }
 
 /** Policies that stand for something within the server. */
@@ -27,7 +31,8 @@ const LISTS = [
   'disallowed_policies_glob',
 ] as const
 
-export function policiesOfChild(wanted: Wanted): string[] {
+export function policiesOfChild(given: Wanted): string[] {
+  const wanted = given.elsewhere ? { ...given, asked: given.asked ?? [] } : given
   const { role, noDefaultPolicy } = wanted
   const ruled = role && LISTS.some((list) => role[list].length > 0)
   const chosen = ruled ? byRole(wanted, role) : byParent(wanted)
@@ -40,6 +45,7 @@ export function policiesOfChild(wanted: Wanted): string[] {
     if (!wanted.parent.includes('root')) {
       refuse('root tokens may not be created without parent token being root')
     }
+    if (wanted.child) refuse('root tokens may not be created from a non-root namespace')
     if (wanted.batch) refuse('batch tokens cannot be root tokens')
   }
   return policies

@@ -8,7 +8,8 @@ import { type Core } from '../core.ts'
 import { type Limits, lifetime } from '../issue.ts'
 import { entriesUnder, type Mount } from '../mounts.ts'
 import { type TokenEntry } from '../tokens.ts'
-import { txOf } from '../turn.ts'
+import { homeOf, scopeOfHome } from '../namespaces.ts'
+import { turnOf, txOf } from '../turn.ts'
 import { roles } from './role.ts'
 
 export type Renewed = { entry: TokenEntry; seconds: number; warnings: string[] }
@@ -31,13 +32,21 @@ export async function renewalLimits(
     ...mountLimits(call.mount),
   }
   if (entry.role === undefined) return own
-  const role = await roles.get(call.store, entry.role)
+  const role = await roles.get(await roleStore(core, call, entry), entry.role)
   if (!role) gone(`original token role "${entry.role}" could not be found`)
   return {
     ...own,
     periodSeconds: role.token_period,
     explicitMaxTtlSeconds: lesser(entry.askedMaxTtlSeconds ?? 0, role.token_explicit_max_ttl),
   }
+}
+
+/** Roles are those of the token's own namespace, from wherever it is renewed. */
+async function roleStore(core: Core, call: Call<unknown>, { namespace }: TokenEntry) {
+  if (namespace?.uuid === homeOf(turnOf(call as never).ns).namespace?.uuid) return call.store
+  const scope = scopeOfHome(txOf(call as never), namespace)
+  const mount = await core.mounts.at(scope, call.mount.path)
+  return mount ? entriesUnder(scope, mount.prefix) : gone('its token mount could not be found')
 }
 
 /** `entry` with its new end. `increment` 0 = as long as the rules say. */
@@ -67,12 +76,12 @@ export function renewed(
 
 /** The engine that let the caller in says what its role is like today. */
 async function loginLimits(core: Core, call: Call<unknown>, entry: TokenEntry): Promise<Limits> {
-  const tx = txOf(call as never)
-  const mount = (await core.mounts.all(tx)).find(({ entry: m }) => m.uuid === entry.loginMount)
+  const scope = scopeOfHome(txOf(call as never), entry.namespace)
+  const mount = (await core.mounts.all(scope)).find(({ entry: m }) => m.uuid === entry.loginMount)
   if (!mount) gone('the auth mount that issued this token could not be found')
   const { renewLogin } = mount.engine
   if (!renewLogin) refuse('lease is not renewable')
-  const params = await renewLogin(callAt(call, mount, entriesUnder(tx, mount.prefix)), {
+  const params = await renewLogin(callAt(call, mount, entriesUnder(scope, mount.prefix)), {
     ...entry.internal,
   })
   if (!params) gone('the role that issued this token could not be found')

@@ -3,9 +3,9 @@ import { type Call } from '../../kit/call.ts'
 import { Failure } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { ACCESSOR_CHARS } from '../token-format.ts'
+import { isAccessor } from '../token-format.ts'
 import { type TokenEntry } from '../tokens.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { isHere, policyPathOf, turnOf, txOf } from '../turn.ts'
 
 export const tokenField = t.string({ help: 'The token.', sensitive: true })
 export const unusedTokenField = t.string({
@@ -29,7 +29,7 @@ export async function tokenById(
 ): Promise<TokenEntry | undefined> {
   const own = ownToken(call)
   if (own.id === id) return own.entry
-  return core.tokens.find(txOf(call as never), id, call.now)
+  return here(call, await core.tokens.find(txOf(call as never), id, call.now))
 }
 
 /** The valid token of this accessor; what is no accessor in form never becomes a storage path. */
@@ -39,8 +39,15 @@ export async function tokenByAccessor(
   accessor: string | undefined,
 ): Promise<TokenEntry | undefined> {
   if (!accessor) throw new Failure('bad_request', 'missing accessor', { wrapped: true })
-  if (accessor.length !== ACCESSOR_CHARS || !/^[0-9A-Za-z]+$/.test(accessor)) return undefined
-  return core.tokens.byAccessor(txOf(call as never), accessor, call.now)
+  if (!isAccessor(accessor)) return undefined
+  return here(call, await core.tokens.byAccessor(txOf(call as never), accessor, call.now))
+}
+
+async function here(
+  call: Call<unknown>,
+  entry: TokenEntry | undefined,
+): Promise<TokenEntry | undefined> {
+  return entry && (await isHere(call as never, entry.namespace)) ? entry : undefined
 }
 
 export const invalidAccessor = () =>
@@ -48,7 +55,9 @@ export const invalidAccessor = () =>
 
 /** Whether the caller has sudo on this path: asked where some of what an endpoint does needs it. */
 export function hasSudo(call: Call<unknown>): boolean {
-  const { acl, path, operation, request } = turnOf(call as never)
+  const turn = turnOf(call as never)
+  const { acl, operation, request } = turn
   const { data, wrapTtlSeconds } = request
+  const path = policyPathOf(turn, turn.path)
   return acl?.check({ path, operation, data, wrapTtlSeconds }).sudo ?? false
 }

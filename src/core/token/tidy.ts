@@ -2,7 +2,7 @@
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { accepted } from '../../kit/reply.ts'
 import { type Core } from '../core.ts'
-import { turnOf, txOf } from '../turn.ts'
+import { scopeOf, turnOf } from '../turn.ts'
 
 export function upkeepEndpoints(core: Core): Endpoint[] {
   let tidying = false
@@ -21,10 +21,10 @@ export function upkeepEndpoints(core: Core): Endpoint[] {
   }
   return [
     endpoint('accessors', {
-      help: 'The accessors of all tokens: a list to revoke by, so it needs sudo.',
+      help: 'The accessors of all tokens of the namespace: a list to revoke by, so it needs sudo.',
       access: 'sudo',
       fields: {},
-      list: async (call) => ({ keys: await core.tokens.accessors(txOf(call as never)) }),
+      list: async (call) => ({ keys: await core.tokens.accessors(scopeOf(call as never)) }),
     }),
     endpoint('tidy', {
       help: 'Removes tokens and leases that have ended and were left behind.',
