@@ -12,6 +12,7 @@ import { type Engine } from '../src/kit/engine.ts'
 import { FAILURES, type FailureCode } from '../src/kit/failure.ts'
 import { configMarkdown } from '../src/server/config-markdown.ts'
 import { openCore } from '../src/server/server.ts'
+import { coveragePage } from './coverage-page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const FOLDER = 'docs/reference'
@@ -23,6 +24,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['cli.md', await cliMarkdown()],
     ['config.md', configMarkdown()],
     ['errors.md', errorsPage()],
+    ['coverage.md', coveragePage(engines)],
     ['api/README.md', apiIndex(engines)],
     ...engines.map((engine): [string, string] => [
       `api/${pageName(engine)}`,
@@ -38,7 +40,7 @@ export function strayPages(pages: ReadonlyMap<string, string>): string[] {
 }
 
 /** What a server has: an engine that is not in this list is not in the build either. */
-async function everyEngine(): Promise<readonly Engine[]> {
+export async function everyEngine(): Promise<readonly Engine[]> {
   const { core } = openCore({ storage: { type: 'inmem' }, listeners: [], log: () => {} })
   const { engines } = core
   await core.close()
