@@ -27,12 +27,12 @@ export function coveragePage(engines: readonly Engine[]): string {
 
 /** `sys`, or the mount's place: `auth/approle`, `kv_v2`. */
 function groupOf({ path }: Covered): string {
-  const clean = path.replaceAll(/\{(\w+)_mount_path\}/g, '$1')
-  return clean
-    .split('/')
-    .slice(1, clean.startsWith('/auth/') ? 3 : 2)
-    .join('/')
+  const parts = mounted(path).split('/')
+  return parts.slice(0, parts[0] === 'auth' ? 2 : 1).join('/')
 }
+
+/** `/{kv_v2_mount_path}/config` as `kv_v2/config`. */
+const mounted = (path: string) => path.slice(1).replaceAll(/\{(\w+)_mount_path\}/g, '$1')
 
 const count = (operations: readonly Covered[], status: Covered['status']) =>
   operations.filter((each) => each.status === status).length
@@ -68,7 +68,7 @@ function groupTable(name: string, operations: readonly Covered[]): string[] {
         .map(({ method }) => method)
         .join(' '),
     )
-    return `| \`${path}\` | ${methods.join(' | ')} |`
+    return `| \`${mounted(path)}\` | ${methods.join(' | ')} |`
   })
   return [
     '',

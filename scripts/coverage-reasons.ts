@@ -61,7 +61,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/mfa/validate'],
+    operations: ['* /sys/mfa/validate', '* /identity/mfa/*'],
     why: 'there are no second factors',
   },
   {
@@ -88,5 +88,10 @@ export const REASONS: readonly Reason[] = [
     status: 'not yet',
     operations: ['* /sys/raw/*'],
     why: 'the store can only be read through the API',
+  },
+  {
+    status: 'not yet',
+    operations: ['* /identity/oidc/*'],
+    why: 'this server issues no identity tokens',
   },
 ]
