@@ -19,7 +19,14 @@ import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
-import { compileMount, type Mount, type Mounts, mounts, type SystemTtl } from './mounts.ts'
+import {
+  compileMount,
+  type EngineFinder,
+  type Mount,
+  type Mounts,
+  mounts,
+  type SystemTtl,
+} from './mounts.ts'
 import { type OwnEngines } from './own-engines.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
@@ -129,7 +136,7 @@ export function createCore(options: CoreOptions): Core {
     }
   }
   const tokenParts = tokens(random, endLeases)
-  const mountParts = mounts((type, mountOptions) => findEngine(engines, type, mountOptions), ttl)
+  const mountParts = mounts((mount) => findEngine(engines, mount), ttl)
   /** The open space for which `beforeOpen` has run. */
   let prepared: Space | undefined
   let preparing: Promise<void> | undefined
@@ -220,12 +227,11 @@ export function createCore(options: CoreOptions): Core {
 
 function findEngine(
   engines: readonly Engine[],
-  type: string,
-  options: Readonly<Record<string, string>>,
+  mount: Parameters<EngineFinder>[0],
 ): Engine | undefined {
-  const same = engines.filter((engine) => engine.type === type)
+  const same = engines.filter(({ type, class: of }) => type === mount.type && of === mount.class)
   // A type with several versions is the first one unless the mount says otherwise (kv: "1").
-  const version = options['version'] ?? '1'
+  const version = mount.options?.['version'] ?? '1'
   return (
     same.find((engine) => engine.version === version) ?? (same.length === 1 ? same[0] : undefined)
   )

@@ -66,8 +66,7 @@ export const CUBBYHOLE_PREFIX = 'm/cubbyhole/'
 
 /** Which engine serves a mount; undefined when this build has none of that type. */
 export type EngineFinder = (
-  type: string,
-  options: Readonly<Record<string, string>>,
+  mount: Pick<MountEntry, 'class' | 'type' | 'options'>,
 ) => Engine | undefined
 
 export type SystemTtl = { defaultSeconds: number; maxSeconds: number }
@@ -101,7 +100,7 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     if (!map) {
       map = new Map()
       for (const mount of entry.mounts) {
-        const engine = engines(mount.type, mount.options ?? {})
+        const engine = engines(mount)
         if (engine) map.set(mount.path, compileMount(mount, engine, ttl))
       }
       compiled.set(entry, map)
@@ -131,7 +130,7 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
     async all(scope) {
       const live = [...(await byPath(scope)).values()]
       const ending = (await this.ending(scope)).flatMap((entry) => {
-        const engine = engines(entry.type, entry.options ?? {})
+        const engine = engines(entry)
         return engine ? [compileMount(entry, engine, ttl)] : []
       })
       return [...live, ...ending]

@@ -11,14 +11,15 @@ import {
   verbsOf,
 } from './described.ts'
 
-/** The file's name without its folder: `kv-v2.md`. */
-export function pageName({ type, version }: Engine): string {
-  return `${type}${version ? `-v${version}` : ''}.md`
+/** The file's name without its folder: `kv-v2.md`, `auth-approle.md`. */
+export function pageName({ type, class: of, version }: Engine): string {
+  return `${of === 'auth' ? 'auth-' : ''}${type}${version ? `-v${version}` : ''}.md`
 }
 
 /** The page. `mountedAt` is the path its examples are written with, e.g. `secret/`. */
 export function enginePage(engine: Engine, mountedAt: string): string {
-  const title = `${engine.type}${engine.version ? ` version ${engine.version}` : ''}`
+  const kind = engine.class === 'auth' ? ' (auth method)' : ''
+  const title = `${engine.type}${kind}${engine.version ? ` version ${engine.version}` : ''}`
   const parts = [
     `# ${title}`,
     engine.help,

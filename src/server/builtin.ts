@@ -7,6 +7,14 @@ import { type Engine } from '../kit/engine.ts'
 import { cubbyhole } from '../secrets/cubbyhole/engine.ts'
 import { kvV1 } from '../secrets/kv/v1.ts'
 import { kvV2 } from '../secrets/kv/v2.ts'
+import { CONFIGURATION } from './builtin-configuration.ts'
 
-export const ENGINES: readonly Engine[] = [cubbyhole, kvV1, kvV2, approle, userpass]
+export const ENGINES: readonly Engine[] = [
+  cubbyhole,
+  kvV1,
+  kvV2,
+  approle,
+  userpass,
+  ...CONFIGURATION,
+]
 export const AUDIT_TYPES: readonly AuditDeviceType[] = [fileAudit]
