@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { globMatch } from './glob.ts'
+import { globMatch, wildcardMatch } from './glob.ts'
 
 const table: [string, string, boolean][] = [
   ['', 'a', false],
@@ -39,5 +39,38 @@ test('globMatch() agrees with the regular expression of the same glob', () => {
       equal(globMatch(pattern, text), new RegExp(source).test(text))
     }),
     { numRuns: 1000 },
+  )
+})
+
+const wildcards: [string, string, boolean][] = [
+  ['', 'a', false],
+  ['a', 'A', false],
+  ['a*b', 'ab*', false],
+  ['a*a', 'a', false],
+  ['*ab*ab', 'xab', false],
+  ['a*b*c', 'acb', false],
+  ['*.example.com', 'example.com', false],
+  ['', '', true],
+  ['*', '', true],
+  ['**', 'x', true],
+  ['a*b', 'axxb', true],
+  ['a*b*c', 'a-b-b-c', true],
+  ['*.example.com', 'a.b.example.com', true],
+]
+
+test('wildcardMatch() takes stars anywhere', () => {
+  for (const [pattern, text, expected] of wildcards) {
+    equal(wildcardMatch(pattern, text), expected, `${pattern} ~ ${text}`)
+  }
+})
+
+test('wildcardMatch() is what a regular expression says', () => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 8 })
+  const text = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 10 })
+  fc.assert(
+    fc.property(word, text, (pattern, subject) => {
+      const slow = new RegExp(`^${pattern.replaceAll('*', '.*')}$`)
+      equal(wildcardMatch(pattern, subject), slow.test(subject))
+    }),
   )
 })

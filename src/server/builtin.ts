@@ -1,6 +1,7 @@
 /** Every engine and audit device this build has: the one place where core and engines meet. */
 import { fileAudit } from '../audit/file.ts'
 import approle from '../auth/approle/engine.ts'
+import cert from '../auth/cert/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
@@ -14,6 +15,7 @@ export const ENGINES: readonly Engine[] = [
   kvV1,
   kvV2,
   approle,
+  cert,
   userpass,
   ...CONFIGURATION,
 ]

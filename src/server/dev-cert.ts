@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 // First: x509 does not load without it.
-import './reflect-metadata.ts'
+import '../crypto/reflect-metadata.ts'
 import * as x509 from '@peculiar/x509'
 
 export type DevCertificate = {

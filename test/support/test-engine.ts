@@ -101,8 +101,9 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
     const answer = (await handler(context)) as Reply | Record<string, unknown> | undefined
     entries.clear()
     for (const [key, value] of staged) entries.set(key, value)
-    if (answer === undefined) return undefined
-    const reply = answer instanceof Reply ? answer : Object.assign(new Reply(), { data: answer })
+    if (answer === undefined && warnings.length === 0) return undefined
+    const reply =
+      answer instanceof Reply ? answer : Object.assign(new Reply(), answer && { data: answer })
     const all = [...(reply.warnings ?? []), ...warnings, ...parsing]
     if (all.length > 0) reply.warnings = all
     return reply
