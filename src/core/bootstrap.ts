@@ -2,7 +2,7 @@
 import { type Tx } from '../barrier/space.ts'
 import { type Random, uuid } from '../lib/random.ts'
 import { type Core, SYS_ACCESSOR, SYS_MOUNT_UUID } from './core.ts'
-import { type MountConfig, type MountEntry, MOUNTS_PATH } from './mounts.ts'
+import { type MountConfig, type MountEntry } from './mounts.ts'
 import { putDefaultPolicy } from './policy-store.ts'
 import { newRootToken } from './token-format.ts'
 
@@ -28,11 +28,14 @@ export async function addIdentityMount(core: Core, tx: Tx): Promise<void> {
   core.mounts.save(tx, [...mounts, newMountEntry(IDENTITY_MOUNT, core.random)])
 }
 
+/** As Vault names them: auth_approle_0a1b2c3d. */
+const newAccessor = (kind: MountEntry['class'], type: string, random: Random) =>
+  `${kind === 'auth' ? 'auth_' : ''}${type}_${random(4).toString('hex')}`
+
 export function newMountEntry(mount: NewMount, random: Random): MountEntry {
   return {
     uuid: uuid(random),
-    // As Vault names them: auth_approle_0a1b2c3d.
-    accessor: `${mount.class === 'auth' ? 'auth_' : ''}${mount.type}_${random(4).toString('hex')}`,
+    accessor: newAccessor(mount.class, mount.type, random),
     description: '',
     options: null,
     config: NO_TUNING,
@@ -41,6 +44,43 @@ export function newMountEntry(mount: NewMount, random: Random): MountEntry {
     external_entropy_access: false,
     ...mount,
   }
+}
+
+/** Those that every namespace has. */
+const FIXED: readonly NewMount[] = [
+  {
+    path: 'sys/',
+    class: 'secret',
+    type: 'system',
+    description: 'system endpoints used for control, policy and debugging',
+    seal_wrap: true,
+  },
+  {
+    path: 'cubbyhole/',
+    class: 'secret',
+    type: 'cubbyhole',
+    description: 'per-token private secret storage',
+    local: true,
+  },
+  IDENTITY_MOUNT,
+  {
+    path: 'auth/token/',
+    class: 'auth',
+    type: 'token',
+    description: 'token based credentials',
+    config: { ...NO_TUNING, token_type: 'default-service' },
+  },
+]
+
+/** The mounts a namespace starts with; `namespaced` says that it is not the root. */
+export function firstMounts(random: Random, { namespaced }: { namespaced?: true }): MountEntry[] {
+  return FIXED.map((mount) => {
+    const entry = newMountEntry(mount, random)
+    const { class: kind, type } = mount
+    if (namespaced)
+      return { ...entry, accessor: newAccessor(kind, `ns_${type}`, random), namespaced }
+    return type === 'system' ? { ...entry, uuid: SYS_MOUNT_UUID, accessor: SYS_ACCESSOR } : entry
+  })
 }
 
 export type FirstToken = {
@@ -55,34 +95,8 @@ export function firstEntries(
   first: FirstToken & { extra?: NewMount[] } = {},
 ): string {
   const { random } = core
-  const fixed: NewMount[] = [
-    {
-      path: 'sys/',
-      class: 'secret',
-      type: 'system',
-      uuid: SYS_MOUNT_UUID,
-      accessor: SYS_ACCESSOR,
-      description: 'system endpoints used for control, policy and debugging',
-      seal_wrap: true,
-    },
-    {
-      path: 'cubbyhole/',
-      class: 'secret',
-      type: 'cubbyhole',
-      description: 'per-token private secret storage',
-      local: true,
-    },
-    IDENTITY_MOUNT,
-    {
-      path: 'auth/token/',
-      class: 'auth',
-      type: 'token',
-      description: 'token based credentials',
-      config: { ...NO_TUNING, token_type: 'default-service' },
-    },
-  ]
-  const entries = [...fixed, ...(first.extra ?? [])].map((mount) => newMountEntry(mount, random))
-  tx.put(MOUNTS_PATH, { mounts: entries })
+  const extra = (first.extra ?? []).map((mount) => newMountEntry(mount, random))
+  core.mounts.save(tx, [...firstMounts(random, {}), ...extra])
   putDefaultPolicy(tx)
   return putRootToken(core, tx, first)
 }

@@ -38,6 +38,26 @@ export function canonicalPath(urlPath: string): CanonicalPath {
   return path as CanonicalPath
 }
 
+/**
+ * The namespace a header names, without the slashes around it; undefined = the root. It is no URL:
+ * what is encoded in it would be a second spelling, and is refused.
+ */
+export function canonicalNamespace(header: string | undefined): CanonicalPath | undefined {
+  if (header === undefined) return undefined
+  let [from, to] = [0, header.length]
+  while (header[from] === '/') from++
+  while (to > from && header[to - 1] === '/') to--
+  if (to === from) return undefined
+  // Bytes of UTF-8, which HTTP hands over one by one.
+  const text = Buffer.from(header.slice(from, to), 'latin1').toString()
+  if (text === 'root') return undefined
+  if (text.length > PATH_LENGTH_MAX) throw new Failure('bad_request', 'namespace is too long')
+  if (text.includes('%') || text.includes('\ufffd')) {
+    throw new Failure('bad_request', 'the namespace contains characters that are not allowed')
+  }
+  return canonicalInput(text)
+}
+
 /** A path that arrives in a body (a mount's path, a policy's name) obeys the same rules. */
 export function canonicalInput(path: string): CanonicalPath {
   if (UNPRINTABLE.test(path) || path.includes('\\')) {

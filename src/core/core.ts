@@ -31,6 +31,7 @@ import { type OwnEngines } from './own-engines.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
+import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { scopeOfHome } from './namespaces.ts'
 import { aclFinder } from './policy-store.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
@@ -160,6 +161,7 @@ export function createCore(options: CoreOptions): Core {
     prepared = space
     // A disabled mount that was large, and a crash before all of it was removed.
     void finishEnding(core)
+    void finishEndingNamespaces(core)
   }
   const core: Core = {
     clock,

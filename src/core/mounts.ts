@@ -39,6 +39,8 @@ export type MountEntry = {
   local: boolean
   seal_wrap: boolean
   external_entropy_access: boolean
+  /** A fixed mount of a namespace below the root; its type is shown as `ns_<type>`. */
+  namespaced?: true
   /** Where it was before it was moved: leases keep the path under which they were issued. */
   former_paths?: string[]
 }

@@ -10,6 +10,7 @@
  */
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { scopeUnder } from '../barrier/scope-under.ts'
+import { Failure } from '../kit/failure.ts'
 import { type Awaitable } from '../storage/store.ts'
 
 /** Which namespace an entry belongs to; absent in entries of the root. */
@@ -33,7 +34,7 @@ export type Namespace = Readonly<NamespaceEntry> & {
   readonly prefix: string
 }
 
-export const NAMESPACES_PATH = 'sys/namespaces'
+const NAMESPACES_PATH = 'sys/namespaces'
 
 export const ROOT: Namespace = {
   id: 'root',
@@ -43,6 +44,9 @@ export const ROOT: Namespace = {
   parent: undefined,
   prefix: '',
 }
+
+/** While the server is sealed: some namespace, and nobody knows whether there is one. */
+export const UNREAD: Namespace = { ...ROOT, id: '', uuid: '', prefix: 'ns/' }
 
 export type Namespaces = {
   readonly entries: readonly NamespaceEntry[]
@@ -76,6 +80,12 @@ export function namespacesOf(tx: Tx): Awaitable<Namespaces | undefined> {
   return table instanceof Promise
     ? table.then((found) => found && compile(found))
     : table && compile(table)
+}
+
+export function saveNamespaces(tx: Tx, entries: readonly NamespaceEntry[]): void {
+  if (entries.length === 0) return tx.remove(NAMESPACES_PATH)
+  const sorted = entries.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  tx.put(NAMESPACES_PATH, { namespaces: sorted } satisfies NamespaceTable)
 }
 
 /** What all paths of a namespace in the store begin with. */
@@ -116,7 +126,14 @@ export function lockedAt(namespace: Namespace): Namespace | undefined {
   return undefined
 }
 
-export type Found = { namespace: Namespace; path: string; exact: boolean }
+export const lockedFailure = ({ path }: Namespace): Failure =>
+  new Failure(
+    'namespace_locked',
+    `API access to this namespace has been locked by an administrator - "${path}" ` +
+      'must be unlocked to gain access.',
+  )
+
+type Found = { namespace: Namespace; path: string; exact: boolean }
 
 /**
  * The namespace a request is in and what is left of its path. A header must be a namespace from end

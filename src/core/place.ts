@@ -2,15 +2,16 @@
  * The first steps of the pipeline: where a request is. Its namespace, the mount in it and the endpoint
  * of that; and whether the namespace may be asked at all.
  */
-import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
 import { type Mount } from './mounts.ts'
 import {
   findNamespace,
   lockedAt,
+  lockedFailure,
   type Namespaces,
   namespacesOf,
   ROOT,
+  UNREAD,
   scopeIn,
 } from './namespaces.ts'
 import { accessOf, type Turn } from './turn.ts'
@@ -32,6 +33,7 @@ function findInNamespace(
 ): Promise<void> | void {
   const { tx, request } = turn
   turn.scope = tx
+  if (!tx && request.namespace) turn.ns = UNREAD
   if (tx && (all || request.namespace)) {
     const found = findNamespace(all, request.namespace ?? '', turn.path)
     turn.ns = found.namespace
@@ -77,11 +79,7 @@ export function refuseWhenLocked({ ns, mount, match, path }: Turn): void {
   const locked = lockedAt(ns)
   if (!locked || match?.endpoint.whenSealed) return
   if (mount?.entry.type === 'system' && UNLOCK.test(path)) return
-  throw new Failure(
-    'namespace_locked',
-    `API access to this namespace has been locked by an administrator - "${locked.path}" ` +
-      'must be unlocked to gain access.',
-  )
+  throw lockedFailure(locked)
 }
 
 const UNLOCK = /^sys\/namespaces\/api-lock\/unlock(?:\/|$)/

@@ -13,8 +13,9 @@ import { envelopeText } from './envelope.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
-import { homeOf, isWithin, namespaceById, scopeIn } from './namespaces.ts'
+import { homeOf, isWithin, namespaceById, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
+import { isInNamespaces } from './sys/in-namespaces.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
 import { policyPathOf, TURN, type Turn } from './turn.ts'
@@ -132,6 +133,9 @@ export function isThereSuchAPath(turn: Turn): void {
   }
   if (request.help) return
   if (!match) throw new Failure('unsupported_path', undefined, { wrapped: true })
+  if (turn.ns !== ROOT && mount.entry.type === 'system' && !isInNamespaces(match.endpoint)) {
+    throw new Failure('bad_request', 'operation unavailable in namespaces')
+  }
   if (handlerOf(match.endpoint, request.verb)) return
   throw new Failure('unsupported_operation', undefined, { wrapped: true })
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Failure } from '../kit/failure.ts'
 import { checkHeaders, readHeaders } from './request-headers.ts'
 
-const about = { path: 'secret/data/a', httpVersion: '1.1', requireRequestHeader: false }
+const about = { httpVersion: '1.1', requireRequestHeader: false }
 const check = (raw: readonly string[], more: Partial<typeof about> = {}) =>
   checkHeaders(readHeaders(['Host', 'a', ...raw]), { ...about, ...more })
 
@@ -18,12 +18,9 @@ test('checkHeaders() refuses what two readers could understand in two ways', () 
   check(['transfer-encoding', 'Chunked'])
 })
 
-test('checkHeaders() refuses a namespace, a token that is too long, a missing request header', () => {
-  throws(() => check(['X-Vault-Namespace', 'team-a']), { status: 404 })
-  throws(() => check(['X-Vault-Namespace', '/team-a/']), { status: 404 })
+test('checkHeaders() refuses a token that is too long, a missing request header', () => {
   throws(() => check(['X-Vault-Token', 'x'.repeat(8 * 1024 + 1)]), { status: 403 })
   throws(() => check([], { requireRequestHeader: true }), { status: 412 })
-  for (const root of ['', '/', 'root', 'root/']) check(['X-Vault-Namespace', root])
   check(['X-Vault-Request', 'true'], { requireRequestHeader: true })
 })
 

@@ -74,7 +74,7 @@ export function frameTrouble(headers: RequestHeaders, httpVersion: string): stri
 /** Refuses what must not be understood in two ways, and what the listener insists on. */
 export function checkHeaders(
   headers: RequestHeaders,
-  request: { path: string; httpVersion: string; requireRequestHeader: boolean },
+  request: { httpVersion: string; requireRequestHeader: boolean },
 ): void {
   const trouble = frameTrouble(headers, request.httpVersion)
   if (trouble) refuse(trouble)
@@ -83,10 +83,5 @@ export function checkHeaders(
   }
   if (headers.token !== undefined && headers.token.length > TOKEN_BYTES_MAX) {
     throw new Failure('permission_denied')
-  }
-  // A namespace that is not there must not be taken for the root one.
-  const namespace = headers.namespace?.replace(/^\/+|\/+$/g, '') ?? ''
-  if (namespace !== '' && namespace !== 'root') {
-    throw new Failure('not_found', `no handler for route "${request.path}". route entry not found.`)
   }
 }

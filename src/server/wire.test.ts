@@ -121,7 +121,10 @@ test('answer() refuses methods, encodings and types with the status of each', as
   await refused(400, request(post, {}, `["${CANARY}"]`))
   await refused(400, request(post, {}, '['.repeat(200_000)))
   await refused(403, request(post, { 'X-Vault-Token': `${CANARY}${'x'.repeat(9_000)}` }, data))
-  await refused(404, request(post, { 'X-Vault-Namespace': CANARY }, data))
+  for (const strange of [`${CANARY}/../a`, 'a//b', 'a%2fb', 'a\\b', 'a/./b', `a\xff${CANARY}`]) {
+    const asked = request(post, { 'X-Vault-Namespace': strange }, data)
+    await refused(400, Buffer.from(asked, 'latin1'))
+  }
   await refused(400, request('GET /v1/a?list=CANARY'))
   for (const ttl of ['-1', CANARY, '1e300', '9'.repeat(400), '0x10', 'NaN']) {
     await refused(400, request('GET /v1/a', { 'X-Vault-Wrap-TTL': ttl }))
@@ -219,4 +222,20 @@ test('answer() sends no body with 204 and HEAD, and the form of a failure otherw
   equal((await say('GET /v1/a')).body, '{"errors":[]}\n')
   equal((await say('HEAD /v1/a')).body, '')
   equal((await say('GET /elsewhere')).body, '{"errors":[]}\n')
+})
+
+test('answer() takes one spelling of a namespace and says it back as it came', async () => {
+  for (const [sent, read] of [
+    ['a/b', 'a/b'],
+    ['/a/b/', 'a/b'],
+    ['', undefined],
+    ['/', undefined],
+    ['root', undefined],
+    ['root/', undefined],
+  ] as const) {
+    const answered = await say('GET /v1/secret/data/a', { 'X-Vault-Namespace': sent })
+    equal(seen.at(-1)!.namespace, read)
+    match(answered.text, new RegExp(`X-Vault-Namespace: ${sent}\r\n`))
+  }
+  ok(!(await say('GET /v1/secret/data/a')).text.includes('X-Vault-Namespace'))
 })

@@ -4,7 +4,7 @@
  * they are. No value of a request ever appears in what is answered.
  */
 import { type IncomingMessage, type ServerResponse } from 'node:http'
-import { canonicalPath } from '../core/canonical-path.ts'
+import { canonicalNamespace, canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
 import { type InFlightRequest } from '../core/in-flight.ts'
 import { type Request, type Response } from '../core/turn.ts'
@@ -99,16 +99,18 @@ async function respond(
     const query = mark < 0 ? undefined : new URLSearchParams(url.slice(mark + 1))
     const headers = readHeaders(request.rawHeaders)
     const { requireRequestHeader } = options
-    checkHeaders(headers, { path, httpVersion: request.httpVersion, requireRequestHeader })
+    checkHeaders(headers, { httpVersion: request.httpVersion, requireRequestHeader })
+    const namespace = canonicalNamespace(headers.namespace)
     const asked = query ? fromQuery(query, verb, hasBody) : { verb, data: {}, help: false }
     const body = hold
       ? await readBody(request, bodyLimit(path, headers.token, options.maxRequestBytes), hold)
       : undefined
     if (verb === 'patch') checkPatchType(headers.contentType)
-    return await options.handle({
+    const made = await options.handle({
       id,
       verb: asked.verb,
       path,
+      ...(namespace !== undefined && { namespace }),
       data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
@@ -120,6 +122,8 @@ async function respond(
       ...(isTls(request) && { peerCertificates: () => peerCertificates(request) }),
       receivedAt,
     })
+    if (headers.namespace === undefined) return made
+    return { ...made, headers: { ...made.headers, 'X-Vault-Namespace': headers.namespace } }
   } finally {
     hold?.release()
     leave()

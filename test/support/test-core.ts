@@ -3,7 +3,7 @@
  * until it is advanced. Requests go through the real pipeline.
  */
 import { createCore, type Core, type CoreOptions } from '../../src/core/core.ts'
-import { canonicalPath } from '../../src/core/canonical-path.ts'
+import { canonicalNamespace, canonicalPath } from '../../src/core/canonical-path.ts'
 import { newMountEntry, firstEntries } from '../../src/core/bootstrap.ts'
 import { failureOf, failureResponse } from '../../src/core/envelope.ts'
 import { fileAudit } from '../../src/audit/file.ts'
@@ -43,6 +43,8 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
 
 export type AskOptions = {
   token?: string | undefined
+  /** As the header has it. */
+  namespace?: string
   wrapTtlSeconds?: number
   remoteAddress?: string
   help?: boolean
@@ -110,8 +112,10 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
 
       async function answerOf() {
         try {
+          const namespace = canonicalNamespace(ask.namespace)
           return await core.handle({
             id: uuid(),
+            ...(namespace !== undefined && { namespace }),
             verb,
             path: canonicalPath(path),
             data,

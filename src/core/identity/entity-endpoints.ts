@@ -7,7 +7,7 @@ import { rfc3339 } from '../../lib/clock.ts'
 import { type Random, uuid } from '../../lib/random.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { scopeOf, txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 import { entityById, entityByName, entityIds, removeEntity, saveEntity } from './entities.ts'
 import {
   checkedName,
@@ -100,7 +100,7 @@ export function entityEndpoints(core: Core): Endpoint[] {
 }
 
 export async function mountsByAccessor(core: Core, call: Call<unknown>): Promise<MountsByAccessor> {
-  const { mounts } = await core.mounts.table(txOf(call as never))
+  const { mounts } = await core.mounts.table(scopeOf(call as never))
   return new Map(mounts.map((entry) => [entry.accessor, entry]))
 }
 

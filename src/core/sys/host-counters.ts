@@ -4,7 +4,7 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { txOf } from '../turn.ts'
+import { scopeOf } from '../turn.ts'
 
 export function counterEndpoints(core: Core): Endpoint[] {
   return [
@@ -12,7 +12,7 @@ export function counterEndpoints(core: Core): Endpoint[] {
       help: 'How many service tokens there are.',
       fields: {},
       async read(call) {
-        const accessors = await core.tokens.accessors(txOf(call as never))
+        const accessors = await core.tokens.accessors(scopeOf(call as never))
         return { counters: { service_tokens: { total: accessors.length } } }
       },
     }),

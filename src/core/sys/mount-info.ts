@@ -20,10 +20,12 @@ export function mountInfo(entry: MountEntry): Record<string, unknown> {
     running_plugin_version: RUNNING_VERSION,
     running_sha256: '',
     seal_wrap: entry.seal_wrap,
-    type: entry.type,
+    type: shownType(entry),
     uuid: entry.uuid,
   }
 }
+
+const shownType = ({ type, namespaced }: MountEntry) => (namespaced ? `ns_${type}` : type)
 
 /** As stored: a lifetime of 0 is the system's. */
 function configInfo({ class: kind, config }: MountEntry): MountConfig {
@@ -54,6 +56,7 @@ export function tuneInfo({ entry, view }: Mount): Record<string, unknown> {
 }
 
 /** All that someone without a token is told of a mount that is shown to everyone. */
-export function publicInfo({ type, description, options }: MountEntry): Record<string, unknown> {
-  return { type, description, options }
+export function publicInfo(entry: MountEntry): Record<string, unknown> {
+  const { description, options } = entry
+  return { type: shownType(entry), description, options }
 }

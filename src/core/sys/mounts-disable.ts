@@ -107,7 +107,11 @@ async function removeSome(scope: Scope, entry: MountEntry): Promise<boolean> {
   return budget.left > 0
 }
 
-async function removeUpTo(scope: Scope, prefix: string, budget: { left: number }): Promise<void> {
+export async function removeUpTo(
+  scope: Scope,
+  prefix: string,
+  budget: { left: number },
+): Promise<void> {
   for (const name of await scope.list(prefix)) {
     if (budget.left <= 0) return
     if (name.endsWith('/')) {
@@ -189,7 +193,7 @@ async function finishOne(core: Core, ns: Namespace, entry: MountEntry): Promise<
 }
 
 /** A transaction of its own, again when it meets another writer; undefined while sealed. */
-async function transact<T>(core: Core, act: (tx: Tx) => Promise<T>): Promise<T | undefined> {
+export async function transact<T>(core: Core, act: (tx: Tx) => Promise<T>): Promise<T | undefined> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const tx = await core.begin(false)
     if (!tx) return undefined

@@ -3,6 +3,7 @@ import { type Call } from '../../kit/call.ts'
 import { refuse } from '../../kit/failure.ts'
 import { parseBool, type Parsed, t } from '../../schema/field.ts'
 import { newMountEntry, NO_TUNING } from '../bootstrap.ts'
+import { namespacePaths } from './namespaces-below.ts'
 import { type Core } from '../core.ts'
 import { type MountConfig } from '../mounts.ts'
 import { scopeOf } from '../turn.ts'
@@ -38,7 +39,8 @@ export async function enableMount(
   const config = configOf(data, { class: kind, type }, core.mounts.ttl.maxSeconds)
   const { mounts } = await core.mounts.table(scope)
   if (isSingleType(type)) refuse(`mount type of "${type}" is not mountable`)
-  checkNewPath(path, kind, { others: mounts, verb: 'mount' })
+  const taken = [...mounts, ...(await namespacePaths(call as never))]
+  checkNewPath(path, kind, { others: taken, verb: 'mount' })
   checkEngine(core, kind, { type, version: options?.['version'] })
   const { description = '', local, seal_wrap, external_entropy_access } = data
   const entry = newMountEntry(

@@ -41,7 +41,10 @@ export function tunedPath(path: string): string | undefined {
 export function checkNewPath(
   path: string,
   kind: MountClass,
-  options: { others: readonly MountEntry[]; verb: 'mount' | 'remount to' },
+  options: {
+    others: readonly Pick<MountEntry, 'path' | 'class'>[]
+    verb: 'mount' | 'remount to'
+  },
 ): void {
   const listed = listedPath({ class: kind, path })
   const first = path.slice(0, path.indexOf('/'))

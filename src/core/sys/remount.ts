@@ -14,8 +14,10 @@ import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
 import { scopeOf } from '../turn.ts'
 import { optionalText } from './mount-tune-fields.ts'
+import { namespacePaths } from './namespaces-below.ts'
 import { checkNewPath, isFixed } from './mounts-path.ts'
 
+type Taken = Pick<MountEntry, 'path' | 'class'>
 type Move = { id: string; source: string; target: string }
 type Moves = { moves: Move[] }
 
@@ -43,7 +45,8 @@ export function remountEndpoints(core: Core): Endpoint[] {
         const source = tableForm(from)
         const target = tableForm(to)
         const scope = scopeOf(call as never)
-        await move(core, scope, { source, target })
+        const taken = await namespacePaths(call as never)
+        await move(core, scope, { source, target, taken })
         const id = uuid(call.random)
         const { moves } = await movesOf(scope)
         const latest = [...moves, { id, source, target }].slice(-MOVES_MAX)
@@ -80,7 +83,7 @@ function tableForm(path: string): string {
 async function move(
   core: Core,
   scope: Scope,
-  { source, target }: { source: string; target: string },
+  { source, target, taken }: { source: string; target: string; taken: readonly Taken[] },
 ): Promise<void> {
   const { mounts } = await core.mounts.table(scope)
   const entry = mounts.find((mount) => mount.path === source)
@@ -91,7 +94,7 @@ async function move(
   if (toAuth && entry.class === 'secret') refuse('cannot remount a secrets engine below "auth/"')
   if (!toAuth && entry.class === 'auth') refuse('cannot remount an auth method outside "auth/"')
   const others = mounts.filter((mount) => mount !== entry)
-  checkNewPath(target, entry.class, { others, verb: 'remount to' })
+  checkNewPath(target, entry.class, { others: [...others, ...taken], verb: 'remount to' })
   const former = new Set([...(entry.former_paths ?? []), source])
   const moved: MountEntry = { ...entry, path: target, former_paths: [...former] }
   core.mounts.save(scope, [...others, moved])

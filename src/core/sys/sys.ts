@@ -13,6 +13,7 @@ import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
 import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
+import { namespaceEndpoints } from './namespaces.ts'
 import { policiesEndpoints } from './policies.ts'
 import { rekeyEndpoints } from './rekey.ts'
 import { remountEndpoints } from './remount.ts'
@@ -36,6 +37,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...authMountsEndpoints(core),
       ...remountEndpoints(core),
       ...uiMountsEndpoints(core),
+      ...namespaceEndpoints(core),
       ...policiesEndpoints(),
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
