@@ -38,10 +38,23 @@ export function json(status: number, text: string): Response {
 
 export function response(turn: Turn): Response {
   const { reply, request } = turn
-  if (turn.refusal) return failureResponse(failureOf(turn.refusal, request.id))
+  if (turn.refusal) {
+    const failure = failureOf(turn.refusal, request.id)
+    const bearer = turn.match?.endpoint.bearer && failure.code === 'permission_denied'
+    return bearer ? invalidBearer() : failureResponse(failure)
+  }
   const made = reply ? replyResponse(turn, reply) : emptyResponse(turn)
   if (reply?.headers) made.headers = reply.headers
   return made
+}
+
+/** RFC 6750, section 3.1. */
+function invalidBearer(): Response {
+  const [error, text] = ['invalid_token', 'permission denied']
+  const headers = {
+    'WWW-Authenticate': `Bearer error="${error}",error_description="${text}"`,
+  }
+  return { ...json(401, JSON.stringify({ error, error_description: text })), headers }
 }
 
 /** Nothing to say: 204 for a change, 404 for a question. */

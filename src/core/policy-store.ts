@@ -43,6 +43,19 @@ export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => A
   /** What a token's ACL was when it came last. */
   const seen = new WeakMap<TokenEntry, Seen>()
 
+  /** Of inline policies, which are few texts for many tokens. */
+  const inline = new Map<string, Acl>()
+
+  function inlineAcl(text: string): Acl {
+    let acl = inline.get(text)
+    if (!acl) {
+      acl = compileAcl([{ name: 'inline', policy: parsePolicy(text) }])
+      if (inline.size >= COMPILED_MAX) inline.clear()
+      inline.set(text, acl)
+    }
+    return acl
+  }
+
   async function find(scope: Scope, token: TokenEntry, now: number): Promise<Acl> {
     const { policies } = token
     const entries: (PolicyEntry | undefined)[] = []
@@ -60,6 +73,7 @@ export function aclFinder(): (scope: Scope, token: TokenEntry, now: number) => A
   }
 
   return (scope, token, now) => {
+    if (token.inlinePolicy !== undefined) return inlineAcl(token.inlinePolicy)
     // Only the root namespace has root tokens: elsewhere the name grants nothing.
     if (token.policies.includes('root') && !token.namespace) return ROOT_ACL
     const last = seen.get(token)

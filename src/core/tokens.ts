@@ -75,6 +75,11 @@ export type TokenEntry = {
   internal?: Record<string, unknown>
   /** A custom or root id: found through token-id/. */
   indexed?: boolean
+  /**
+   * The text of its one policy. A token that has it may do what that says and nothing else: not
+   * what its entity may, not what `default` grants.
+   */
+  inlinePolicy?: string
   /** Made for one response; the wrapped accessor and creation facts are in its cubbyhole. */
   wrapping?: { creationPath: string; ttlSeconds: number; createdAt: number }
 }

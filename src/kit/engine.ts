@@ -47,6 +47,8 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   unaudited?: boolean
   /** Puts every data key at the top level of the body too, as old clients expect. */
   injected?: boolean
+  /** An OAuth resource: a token that is refused is answered as RFC 6750 says, with 401. */
+  bearer?: boolean
   /** Not part of the API description (a catch-all that only explains). */
   hidden?: boolean
   example?: Record<string, unknown>

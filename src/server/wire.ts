@@ -194,6 +194,13 @@ function wrapTtl(header: string | undefined): number {
   }
 }
 
+/** The listener's headers, flat, but for those that this answer says otherwise. */
+function withoutReplaced(flat: readonly string[], own: Response['headers']): string[] {
+  const replaced = new Set(Object.keys(own ?? {}).map((name) => name.toLowerCase()))
+  if (replaced.size === 0) return [...flat]
+  return flat.filter((_, i) => !replaced.has(flat[i - (i % 2)]!.toLowerCase()))
+}
+
 type Sending = {
   head: boolean
   options: WireOptions
@@ -205,7 +212,7 @@ function send(response: ServerResponse, made: Response, { head, options, rest }:
   const { status, contentType } = made
   // One flat buffer: a string made of many pieces is slow to write.
   const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
-  const headers = [...options.headers(status)]
+  const headers = withoutReplaced(options.headers(status), made.headers)
   if (status !== 204) headers.push('Content-Type', contentType, 'Content-Length', `${body.length}`)
   for (const name in made.headers) headers.push(name, made.headers[name]!)
   response.writeHead(status, headers)
