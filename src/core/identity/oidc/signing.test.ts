@@ -68,7 +68,7 @@ test('signJwt() makes tokens that jose and Node verify, for every algorithm', as
     const pair = await newPair(algorithm, systemRandom)
     const jwk = publicJwk(pair)
     const token = await signJwt(pair, CLAIMS)
-    equal(kidOf(token), pair.kid)
+    equal(await kidOf(token), pair.kid)
     deepEqual(verifiedByNode(token, jwk), CLAIMS, algorithm)
     const { payload } = await compactVerify(token, await importJWK({ ...jwk }))
     deepEqual(JSON.parse(Buffer.from(payload).toString()), CLAIMS, algorithm)

@@ -10,7 +10,7 @@ import {
   type webcrypto,
 } from 'node:crypto'
 import { promisify } from 'node:util'
-import { CompactSign, compactVerify, decodeProtectedHeader, type JWK } from 'jose'
+import { type JWK } from 'jose'
 import { type Random, uuid } from '../../../lib/random.ts'
 
 /** In the order in which Vault's discovery names them. */
@@ -75,13 +75,15 @@ function privateKeyOf(pair: SigningPair): KeyObject {
 }
 
 export async function signJwt(pair: SigningPair, claims: object): Promise<string> {
+  const { CompactSign } = await import('jose')
   return new CompactSign(Buffer.from(JSON.stringify(claims)))
     .setProtectedHeader({ alg: pair.algorithm, kid: pair.kid })
     .sign(privateKeyOf(pair))
 }
 
 /** The key id a JWT names; undefined when it is no signed JWT at all. */
-export function kidOf(token: string): string | undefined {
+export async function kidOf(token: string): Promise<string | undefined> {
+  const { decodeProtectedHeader } = await import('jose')
   try {
     return decodeProtectedHeader(token).kid
   } catch {
@@ -94,6 +96,7 @@ export async function verifyJwt(
   token: string,
   key: PublicJwk,
 ): Promise<Record<string, unknown> | undefined> {
+  const { compactVerify } = await import('jose')
   try {
     const { payload } = await compactVerify(token, key as JWK, { algorithms: [key.alg] })
     const claims: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))

@@ -27,6 +27,7 @@ function subject(changes: Partial<Entity> = {}, groups: Group[] = []): TemplateS
       },
     ],
     merged_entity_ids: [],
+    group_ids: [],
     ...at,
     ...changes,
   }
@@ -39,8 +40,7 @@ const group = (id: string, name: string, metadata: Record<string, string> = {}):
   type: 'internal',
   metadata,
   policies: [],
-  member_entity_ids: [],
-  member_group_ids: [],
+  parent_group_ids: [],
   modify_index: 1,
   ...at,
 })

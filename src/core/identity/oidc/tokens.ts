@@ -99,7 +99,7 @@ async function troubleOf(
 ): Promise<string | undefined> {
   const { token, client_id } = call.data
   const scope = scopeOf(call as never)
-  const kid = kidOf(token)
+  const kid = await kidOf(token)
   if (kid === undefined) return 'error parsing token: not a signed JWT with a key id'
   const key = jwksOf(await roleKeys(scope), call.now).find((jwk) => jwk.kid === kid)
   const claims = key && (await verifyJwt(token, key))
