@@ -17,6 +17,7 @@ import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
 import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
+import { oidcUpkeep } from './identity/oidc/upkeep.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import {
@@ -178,7 +179,10 @@ export function createCore(options: CoreOptions): Core {
       mounts: mountParts,
       tokens: tokenParts,
       report: warn,
-      upkeep: async () => void (await rotateWhenDue(core)),
+      async upkeep() {
+        await rotateWhenDue(core)
+        await oidcUpkeep(core)
+      },
     }),
     get engines() {
       return engines

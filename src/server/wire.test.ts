@@ -239,3 +239,12 @@ test('answer() takes one spelling of a namespace and says it back as it came', a
   }
   ok(!(await say('GET /v1/secret/data/a')).text.includes('X-Vault-Namespace'))
 })
+
+test('what an answer says of a header replaces what the listener says', async () => {
+  extra = ['X-Two', 'a', 'X-Two', 'b']
+  handle = async () => ({ ...json(200, '{}'), headers: { 'cache-control': 'max-age=60' } })
+  const answered = await say('GET /v1/x')
+  match(answered.text, /^cache-control: max-age=60\r$/m)
+  ok(!answered.text.includes('no-store'))
+  match(answered.text, /^X-Two: a\r\nX-Two: b\r$/m)
+})

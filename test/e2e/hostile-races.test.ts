@@ -51,7 +51,11 @@ async function pair() {
     data: Record<string, unknown> = {},
     ask: AskOptions = {},
   ): Promise<Answered> => {
-    const { status, body } = await other.handle({
+    const {
+      status,
+      body,
+      headers = {},
+    } = await other.handle({
       id: uuid(),
       verb,
       path: canonicalPath(path),
@@ -64,7 +68,8 @@ async function pair() {
       receivedAt: first.clock.now(),
     })
     const text = Buffer.from(body).toString()
-    return { status, text, body: (text === '' ? null : JSON.parse(text)) as Answered['body'] }
+    const parsed = (text === '' ? null : JSON.parse(text)) as Answered['body']
+    return { status, text, headers, body: parsed }
   }
   return { ask: first.ask, askOther }
 }

@@ -56,6 +56,7 @@ export type Answered = {
   /** The body as JSON; null when there is none. */
   body: Record<string, unknown> & { data?: Record<string, unknown>; errors?: string[] }
   text: string
+  headers: Record<string, string>
 }
 
 export type TestCore = {
@@ -108,6 +109,7 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
         status: answer.status,
         body: text === '' ? null : JSON.parse(text),
         text,
+        headers: answer.headers ?? {},
       }
 
       async function answerOf() {

@@ -10,6 +10,7 @@ import { groupAliasEndpoints } from './group-alias-endpoints.ts'
 import { groupEndpoints } from './group-endpoints.ts'
 import { lookupEndpoints } from './lookup.ts'
 import { mergeEndpoint } from './merge.ts'
+import { oidcEndpoints } from './oidc/oidc.ts'
 
 export function identityEngine(core: Core): Engine {
   return defineEngine({
@@ -22,6 +23,7 @@ export function identityEngine(core: Core): Engine {
       ...groupEndpoints(core),
       ...groupAliasEndpoints(core),
       ...lookupEndpoints(core),
+      ...oidcEndpoints(core),
     ],
   })
 }

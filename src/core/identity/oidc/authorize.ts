@@ -154,7 +154,7 @@ async function entityOf(call: AuthorizeCall, client: Client): Promise<string> {
   if (!(await isAssigned(scope, client.assignments, subject))) {
     throw new OauthError('access_denied', 'identity entity not authorized by client assignment')
   }
-  return entityId
+  return subject.entity.id
 }
 
 function pkceOf({ data, given }: AuthorizeCall, client: Client): Grant['pkce'] {

@@ -51,10 +51,11 @@ export async function spendCode(
   return stored.until > now ? stored.grant : undefined
 }
 
-/** Forgets the codes that nobody has redeemed in time. */
-export async function forgetOldCodes(scope: Scope, now: number): Promise<void> {
-  for (const key of await codes.names(scope)) {
-    const stored = await codes.get(scope, key)
-    if (stored && stored.until <= now) codes.remove(scope, key)
-  }
+/** The digests of all codes that have not been redeemed yet. */
+export const pendingCodes = (scope: Scope): Promise<string[]> => codes.names(scope)
+
+/** Forgets a code that nobody has redeemed in time. */
+export async function forgetIfOld(scope: Scope, digest: string, now: number): Promise<void> {
+  const stored = await codes.get(scope, digest)
+  if (stored && stored.until <= now) codes.remove(scope, digest)
 }

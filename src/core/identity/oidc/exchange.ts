@@ -108,6 +108,7 @@ async function exchange(core: Core, call: ExchangeCall): Promise<Record<string, 
   const accessToken = newAccessToken(core, call as never, { client, grant })
   const idToken = withClaims(claims, {
     ...idClaims(call, { client, grant }),
+    sub: subject.entity.id,
     iss: providerIssuer(core, call as never, { name: data.name, issuer: provider.issuer }),
     at_hash: halfHash(key.algorithm, accessToken),
     c_hash: halfHash(key.algorithm, data.code),
@@ -229,7 +230,6 @@ async function claimsOf(
 function idClaims(call: ExchangeCall, { client, grant }: { client: Client; grant: Grant }): Claims {
   const issuedAt = Math.floor(call.now / 1000)
   return {
-    sub: grant.entity_id,
     aud: client.client_id,
     iat: issuedAt,
     exp: issuedAt + client.id_token_ttl,

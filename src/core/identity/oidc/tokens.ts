@@ -71,7 +71,7 @@ async function issueToken(core: Core, call: Call<{ name: string }>) {
   const issuedAt = Math.floor(call.now / 1000)
   const claims = withClaims(fillTemplate(role.template, subject), {
     iss: await identityIssuer(core, call as never),
-    sub: entityId,
+    sub: subject.entity.id,
     aud: role.client_id,
     iat: issuedAt,
     exp: issuedAt + ttl,
