@@ -4,7 +4,7 @@
  */
 import { type Call } from '../../../kit/call.ts'
 import { type Core } from '../../core.ts'
-import { type TokenEntry } from '../../tokens.ts'
+import { type NewToken, type TokenEntry } from '../../tokens.ts'
 import { turnOf, txOf } from '../../turn.ts'
 import { type Client } from './client.ts'
 import { type Grant } from './code.ts'
@@ -18,14 +18,15 @@ export function newAccessToken(
   { client, grant }: { client: Client; grant: Grant },
 ): string {
   const { client_id, provider, scopes, entity_id } = grant
-  const { id } = core.tokens.create(txOf(call), {
+  const { path, ns } = turnOf(call)
+  const token: NewToken = {
     policies: [],
     // The name of a provider has no character that means something in a policy.
     inlinePolicy: `path "identity/oidc/provider/${provider}/userinfo" {
   capabilities = ["read", "update"]
 }
 `,
-    path: turnOf(call).path,
+    path,
     meta: { oidc_token_type: 'access token' },
     displayName: '',
     numUses: 0,
@@ -41,8 +42,8 @@ export function newAccessToken(
     entityId: entity_id,
     boundCidrs: [],
     internal: { access: { client_id, provider, scopes } satisfies AccessGrant },
-  })
-  return id
+  }
+  return core.tokens.create(txOf(call), token, ns).id
 }
 
 /** Undefined for every other kind of token. */

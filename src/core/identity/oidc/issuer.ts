@@ -6,7 +6,7 @@ import { refuse } from '../../../kit/failure.ts'
 import { warn } from '../../../kit/reply.ts'
 import { t } from '../../../schema/field.ts'
 import { type Core } from '../../core.ts'
-import { scopeOf } from '../../turn.ts'
+import { scopeOf, turnOf } from '../../turn.ts'
 
 type Config = { issuer: string }
 const CONFIG = 'identity-oidc/config'
@@ -35,14 +35,9 @@ async function configOf(scope: Scope): Promise<Config> {
   return (await scope.get<Config>(CONFIG)) ?? { issuer: '' }
 }
 
-/** The namespace's path with its slash at the end; empty for the root one. */
-function namespacePath(_call: Call<never>): string {
-  return ''
-}
-
 /** The `namespace` claim. */
-export function namespaceId(_call: Call<never>): string {
-  return 'root'
+export function namespaceId(call: Call<never>): string {
+  return turnOf(call).ns.id
 }
 
 /** The issuer of identity tokens: `<address>/v1/<namespace>identity/oidc`. */
@@ -54,7 +49,7 @@ export async function identityIssuer(core: Core, call: Call<never>): Promise<str
 /** The same for an address of somebody's choice; empty = the server's own. */
 export function issuerAt(core: Core, call: Call<never>, address: string): string {
   const base = (address || core.settings.apiAddr).replace(/\/+$/, '')
-  return `${base}/v1/${namespacePath(call)}identity/oidc`
+  return `${base}/v1/${turnOf(call).ns.path}identity/oidc`
 }
 
 export function configEndpoints(): Endpoint[] {
