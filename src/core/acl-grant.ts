@@ -1,5 +1,6 @@
 /** All rules for one pattern, from all policies of a caller, merged into one grant. */
 import { type Conditions } from './acl-conditions.ts'
+import { type KeysFilter } from './policies-keys-filter.ts'
 import {
   CAPABILITIES,
   type Capability,
@@ -19,6 +20,8 @@ export type Verdict = {
   readonly grantingPolicies: readonly string[]
   /** Set on list and scan: the longest page this caller may see. */
   readonly paginationLimit?: number
+  /** Set on list and scan: only names whose path this caller may read (or list) are told. */
+  readonly keysFilter?: KeysFilter
 }
 
 export type Grant = {
@@ -63,12 +66,15 @@ export function mergeRules(rules: readonly { policy: string; rule: PathRule }[])
   for (const operation of OPERATIONS) {
     const grantingPolicies = holders(rules, operation)
     if (grantingPolicies.length === 0) continue
-    const pages = operation === 'list' || operation === 'scan' ? conditions.paginationLimit : 0
+    const lists = operation === 'list' || operation === 'scan'
+    const pages = lists ? conditions.paginationLimit : 0
+    const keysFilter = lists ? filterOf(rules, operation) : undefined
     verdicts[operation] = freeze({
       allowed: true,
       sudo,
       grantingPolicies,
       ...(pages > 0 && { paginationLimit: pages }),
+      ...(keysFilter && { keysFilter }),
     })
   }
   return {
@@ -78,6 +84,15 @@ export function mergeRules(rules: readonly { policy: string; rule: PathRule }[])
     refusal: freeze({ ...REFUSAL, sudo }),
     conditions: isEmpty(conditions) ? undefined : conditions,
   }
+}
+
+/** The first of the policies that has one decides, as they were given. */
+function filterOf(
+  rules: readonly { rule: PathRule }[],
+  operation: Capability,
+): KeysFilter | undefined {
+  const filtering = rules.filter(({ rule }) => rule.keysFilter && rule.capabilities.has(operation))
+  return filtering[0]?.rule.keysFilter
 }
 
 function holders(

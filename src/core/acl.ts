@@ -40,6 +40,10 @@ export type Acl = {
   readonly capabilities: (path: string) => Told
   /** Every pattern with what it grants, for user interfaces; prefixes without their star. */
   readonly resultant: () => { root: boolean; exact_paths: ToldPaths; glob_paths: ToldPaths }
+  /** Whether a rule denies what is listed here, or in a folder above it. */
+  readonly deniesFolder: (folder: string) => boolean
+  /** Whether there is any deny at all. */
+  readonly denies: boolean
   /** Whether anything at or below the prefix (`secret/`) is granted. */
   readonly anyBelow: (prefix: string) => boolean
 }
@@ -55,6 +59,8 @@ export const ROOT_ACL: Acl = Object.freeze({
   check: () => ROOT_VERDICT,
   capabilities: () => TOLD_ROOT,
   resultant: () => ({ root: true, exact_paths: {}, glob_paths: {} }),
+  deniesFolder: () => false,
+  denies: false,
   anyBelow: () => true,
 })
 
@@ -118,6 +124,13 @@ function aclOf(grants: ReadonlyMap<string, Grant>, goodUntil: number | undefined
       const exact = entries.filter(isExact)
       const glob = entries.filter((entry) => !isExact(entry))
       return { root: false, exact_paths: toldPaths(exact), glob_paths: toldPaths(glob) }
+    },
+    denies: finder.denials !== undefined,
+    deniesFolder(folder) {
+      for (let end = folder.indexOf('/'); end >= 0; end = folder.indexOf('/', end + 1)) {
+        if (find(finder, folder.slice(0, end + 1), true)?.denied) return true
+      }
+      return false
     },
     anyBelow(prefix) {
       if (capabilities(prefix) !== TOLD_DENY) return true

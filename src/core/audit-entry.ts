@@ -10,7 +10,7 @@ import { type DeviceView } from './audit.ts'
 import { type Mount } from './mounts.ts'
 import { type Namespace } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
-import { type Turn } from './turn.ts'
+import { isListing, type Turn } from './turn.ts'
 import { errorText } from './envelope.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
@@ -193,7 +193,7 @@ function dataPart(reply: Reply, turn: Turn, device: DeviceView): string | undefi
   if (reply.bare !== undefined) return hasher.text(reply.bare, clear)
   if (reply.data === undefined) return undefined
   const { data } = reply
-  if (elideLists && turn.operation === 'list' && !(data instanceof JsonText)) {
+  if (elideLists && isListing(turn.operation) && !(data instanceof JsonText)) {
     const keys = data['keys']
     if (Array.isArray(keys)) return `{"keys":${keys.length}}`
   }

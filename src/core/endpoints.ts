@@ -111,7 +111,11 @@ export type ParsedFields = {
  * The data of a call. A capture that is not a name means the path does not exist; a body value
  * that cannot be read is a 400 that names the field and what was expected, never the value.
  */
-export function parseFields(match: Match, body: Readonly<Record<string, unknown>>): ParsedFields {
+export function parseFields(
+  match: Match,
+  body: Readonly<Record<string, unknown>>,
+  { listing = false } = {},
+): ParsedFields {
   const { endpoint, captures } = match
   const data: Record<string, unknown> = {}
   const given = new Set<string>()
@@ -145,13 +149,26 @@ export function parseFields(match: Match, body: Readonly<Record<string, unknown>
       )
     }
   }
-  return { data, given, warnings: endpoint.anyBody ? [] : fieldWarnings(endpoint, body, replaced) }
+  return {
+    data,
+    given,
+    warnings: endpoint.anyBody
+      ? []
+      : fieldWarnings(endpoint, listing ? withoutPage(body) : body, replaced),
+  }
 }
 
 /** Clients send null for what they leave open; only in an object does it mean something. */
 function isUnset(value: unknown, { schema }: Endpoint['fields'][string]): boolean {
   return value === null && schema['type'] !== undefined && schema['type'] !== 'object'
 }
+
+/** Which part of a list is wanted is for core: no endpoint declares it. */
+function withoutPage(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !PAGE_FIELDS.has(name)))
+}
+
+const PAGE_FIELDS: ReadonlySet<string> = new Set(['after', 'limit'])
 
 function fieldWarnings(
   endpoint: Endpoint,

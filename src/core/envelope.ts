@@ -6,7 +6,7 @@ import { Failure } from '../kit/failure.ts'
 import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { StoreConflict } from '../storage/store.ts'
-import { type Response, type Turn } from './turn.ts'
+import { isListing, type Response, type Turn } from './turn.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -59,7 +59,7 @@ function invalidBearer(): Response {
 
 /** Nothing to say: 204 for a change, 404 for a question. */
 function emptyResponse(turn: Turn): Response {
-  const question = turn.operation === 'read' || turn.operation === 'list'
+  const question = turn.operation === 'read' || isListing(turn.operation)
   if (question) return json(404, '{"errors":[]}')
   return { status: 204, contentType: JSON_TYPE, body: '' }
 }
@@ -83,7 +83,7 @@ function replyResponse(turn: Turn, reply: Reply): Response {
 }
 
 function isEmptyList(turn: Turn, reply: Reply): boolean {
-  if (turn.operation !== 'list' || reply.warnings || reply.wrapInfo) return false
+  if (!isListing(turn.operation) || reply.warnings || reply.wrapInfo) return false
   if (reply.data === undefined) return true
   if (reply.data instanceof JsonText) return false
   const { keys, ...others } = reply.data

@@ -14,12 +14,12 @@ import {
   UNREAD,
   scopeIn,
 } from './namespaces.ts'
-import { accessOf, type Turn } from './turn.ts'
+import { accessOf, isListing, type Turn } from './turn.ts'
 
 /** What is cached is found at once; a promise costs each request that does not need one. */
 export function findMount(turn: Turn, core: Core): Promise<void> | void {
   // Before ACL and routing, so that `secret` and `secret/` are one thing to both.
-  if (turn.request.verb === 'list' && !turn.path.endsWith('/')) turn.path += '/'
+  if (isListing(turn.request.verb) && !turn.path.endsWith('/')) turn.path += '/'
   // `sys/` must answer while there is no mount table to be read.
   const all = turn.tx && namespacesOf(turn.tx)
   if (all instanceof Promise) return all.then((found) => findInNamespace(turn, core, found))
@@ -63,7 +63,7 @@ function findEndpoint(turn: Turn, mount: Mount | undefined): void {
   if (!turn.match) return
   // One spelling: what the routes take for the same path must be the same to the ACL.
   if (
-    request.verb !== 'list' &&
+    !isListing(request.verb) &&
     turn.path.endsWith('/') &&
     !turn.match.endpoint.path.endsWith('*')
   ) {

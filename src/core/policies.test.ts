@@ -73,8 +73,8 @@ const refused: [string, string][] = [
   [inPath('control_group = 1'), 'path "p": control_group must be a block'],
   [inPath('mfa_methods = 1'), 'path "p": mfa_methods must be a list of strings'],
   [
-    inPath('list_scan_response_keys_filter_path = "x"'),
-    'path "p": list_scan_response_keys_filter_path is not supported',
+    inPath('list_scan_response_keys_filter_path = "{{ .key | title }}"'),
+    'path "p": list_scan_response_keys_filter_path may hold {{ .key }}, {{ .path }} and replace',
   ],
 ]
 

@@ -12,6 +12,7 @@ import {
   parseHclOrJson,
 } from '../lib/hcl.ts'
 import { PolicyError } from './policies-error.ts'
+import { type KeysFilter, parseKeysFilter } from './policies-keys-filter.ts'
 import { templateParts } from './policies-template.ts'
 
 export { DEFAULT_POLICY, RESPONSE_WRAPPING_POLICY } from './policies-builtin.ts'
@@ -61,6 +62,7 @@ export type PathRule = {
   /** From then on the rule counts for nothing. */
   readonly expiration?: Date
   readonly paginationLimit?: number
+  readonly keysFilter?: KeysFilter
   readonly comment?: string
   readonly templated: boolean
 }
@@ -134,8 +136,7 @@ const SETTINGS: Readonly<Record<string, (setting: Setting) => Partial<PathRule>>
     readWords(s)
     return {}
   },
-  // Accepting it without filtering would show names that the writer meant to hide.
-  list_scan_response_keys_filter_path: (s) => s.refuse('is not supported'),
+  list_scan_response_keys_filter_path: (s) => ({ keysFilter: readKeysFilter(s) }),
 }
 
 function readPath(item: HclItem): PathRule {
@@ -238,6 +239,11 @@ function readCount({ value, refuse }: Setting): number {
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0
     ? count
     : refuse('must be a whole number that is not negative')
+}
+
+function readKeysFilter({ value, refuse }: Setting): KeysFilter {
+  if (typeof value !== 'string' || value === '') return refuse('must be a path with {{ .key }}')
+  return parseKeysFilter(value) ?? refuse('may hold {{ .key }}, {{ .path }} and replace')
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/

@@ -12,13 +12,14 @@ import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
+import { cutList, engineCuts, readPage } from './list-page.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
 import { homeOf, isWithin, namespaceById, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
-import { policyPathOf, TURN, type Turn } from './turn.ts'
+import { isListing, policyPathOf, TURN, type Turn } from './turn.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
@@ -93,6 +94,7 @@ export function mayThey(turn: Turn): void {
   })
   turn.allowed = verdict.allowed
   turn.grantingPolicies = verdict.grantingPolicies
+  turn.listRules = verdict
   if (!verdict.allowed) throw denied()
 }
 
@@ -123,7 +125,7 @@ export async function auditRequest(turn: Turn, core: Core): Promise<void> {
   turn.audited ??= core.audit.record((device) => requestEntry(turn, device))
   // Reading changes nothing, so its two lines may travel together; anything else waits.
   const { verb } = turn.request
-  if (verb !== 'read' && verb !== 'list') await turn.audited
+  if (verb !== 'read' && !isListing(verb)) await turn.audited
 }
 
 export function isThereSuchAPath(turn: Turn): void {
@@ -143,7 +145,11 @@ export function isThereSuchAPath(turn: Turn): void {
 const handlerOf = (endpoint: Endpoint, verb: Verb) => endpoint[verb]
 
 export function readFields(turn: Turn): void {
-  if (!turn.request.help) turn.fields ??= parseFields(turn.match!, turn.request.data)
+  const { request, match } = turn
+  if (request.help) return
+  const listing = isListing(request.verb)
+  turn.fields ??= parseFields(match!, request.data, { listing })
+  if (listing) turn.page = readPage(turn)
 }
 
 /** What an engine sees of the request. Its writes go through a view that ends at its mount. */
@@ -156,6 +162,7 @@ function callOf(turn: Turn, core: Core): Call<never> {
     given: fields?.given ?? new Set(),
     body: request.data,
     operation: turn.operation,
+    page: engineCuts(turn) ? turn.page : {},
     path: turn.path.slice(mount!.entry.path.length),
     mount: mount!.view,
     store: storeOf(turn),
@@ -196,6 +203,7 @@ export async function callEndpoint(turn: Turn, core: Core): Promise<void> {
   turn.call = undefined
   const answer = await handler(callOf(turn, core))
   turn.reply = replyOf(answer, turn)
+  if (turn.reply && isListing(request.verb)) cutList(turn, turn.reply)
   if (turn.reply && fields!.warnings.length > 0 && turn.reply.bare === undefined) {
     turn.reply.warnings = [...(turn.reply.warnings ?? []), ...fields!.warnings]
   }

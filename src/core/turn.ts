@@ -2,11 +2,13 @@
 import { type Mark, type Scope, type Tx } from '../barrier/space.ts'
 import { type Call, type Caller, type Operation } from '../kit/call.ts'
 import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
+import { type Page } from '../storage/store.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type Acl } from './acl.ts'
 import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
 import { type Match, type ParsedFields } from './endpoints.ts'
+import { type KeysFilter } from './policies-keys-filter.ts'
 import { type Mount } from './mounts.ts'
 import { type Home, isWithin, type Namespace, namespaceById, ROOT } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
@@ -64,6 +66,10 @@ export type Turn = {
   caller: Caller | undefined
   allowed: boolean
   grantingPolicies: readonly string[]
+  /** What the policies say about the length and the names of a list. */
+  listRules: ListRules
+  /** Of a list or scan: the part that is wanted and allowed. */
+  page: Page
   fields: ParsedFields | undefined
   call: Call<never> | undefined
   /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
@@ -86,6 +92,12 @@ export type Turn = {
   /** Run after the answer has gone out (long tidying). */
   afterReply: (() => void)[]
 }
+
+/** As a verdict tells them; absent = no such rule. */
+export type ListRules = { readonly paginationLimit?: number; readonly keysFilter?: KeysFilter }
+
+/** LIST and SCAN: questions whose path is a folder. */
+export const isListing = (verb: string): boolean => verb === 'list' || verb === 'scan'
 
 /**
  * Where a call carries its turn. Not a WeakMap: one entry a request would cost the garbage
@@ -143,6 +155,8 @@ export function newTurn(request: Request, now: number): Turn {
     caller: undefined,
     allowed: false,
     grantingPolicies: [],
+    listRules: {},
+    page: {},
     fields: undefined,
     call: undefined,
     kept: undefined,

@@ -5,11 +5,12 @@ import { type Field } from '../schema/field.ts'
 /** An engine where it is mounted; `path` ends in a slash. */
 export type DescribedMount = { readonly path: string; readonly engine: Engine }
 
-export const VERBS: readonly Verb[] = ['read', 'list', 'write', 'patch', 'delete']
+export const VERBS: readonly Verb[] = ['read', 'list', 'scan', 'write', 'patch', 'delete']
 
 export const METHOD: Readonly<Record<Verb, string>> = {
   read: 'GET',
   list: 'LIST',
+  scan: 'SCAN',
   write: 'POST',
   patch: 'PATCH',
   delete: 'DELETE',

@@ -86,7 +86,8 @@ function addEndpoint(adding: Adding): void {
   const { paths, place, endpoint } = adding
   const path = `/${place.prefix}${bracedPath(endpoint.path)}`
   const verbs = verbsOf(endpoint)
-  const others = verbs.filter((verb) => verb !== 'list')
+  // A scan is a list with another word in its query, so it stands with the list.
+  const others = verbs.filter((verb) => verb !== 'list' && verb !== 'scan')
   if (others.length > 0) paths[path] = pathItem(adding, others)
   if (verbs.includes('list')) paths[`${path.replace(/\/$/, '')}/`] = pathItem(adding, ['list'])
 }
@@ -120,6 +121,7 @@ function pathItem(adding: Adding, verbs: readonly Verb[]): Json {
 const METHOD_KEY: Readonly<Record<Verb, string>> = {
   read: 'get',
   list: 'get',
+  scan: 'get',
   write: 'post',
   patch: 'patch',
   delete: 'delete',
@@ -167,6 +169,7 @@ function queryParameters(endpoint: Endpoint, verb: Verb): Json[] {
       required: true,
       schema: { type: 'string', enum: ['true'] },
     })
+    found.push(...PAGE_PARAMETERS)
   }
   const asks = verb === 'read' || verb === 'list' || verb === 'delete'
   const hasBody = endpoint.write !== undefined || endpoint.patch !== undefined
@@ -176,6 +179,21 @@ function queryParameters(endpoint: Endpoint, verb: Verb): Json[] {
   }
   return found
 }
+
+const PAGE_PARAMETERS: readonly Json[] = [
+  {
+    name: 'after',
+    description: 'Only names that sort after this one.',
+    in: 'query',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'limit',
+    description: 'At most so many names; 0 = all.',
+    in: 'query',
+    schema: { type: 'integer' },
+  },
+]
 
 function requestBody({ endpoint, schemas }: Adding, id: string): Json | undefined {
   const example = endpoint.example && { example: endpoint.example }

@@ -3,7 +3,7 @@ import { type Random } from '../lib/random.ts'
 import { type Awaitable, type Page } from '../storage/store.ts'
 
 /** The operation as policies and audit name it. */
-export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list'
+export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan'
 
 /**
  * A private, transactional view of entries. Reads see this request's own writes; writes reach the
@@ -49,6 +49,11 @@ export type Call<D> = {
   /** The request's body (or query) as it came, exact numbers included. */
   readonly body: Readonly<Record<string, unknown>>
   readonly operation: Operation
+  /**
+   * Of a list or scan: what part of it is wanted. Core cuts every answer to it; a handler that can
+   * ask its store for no more than that saves the rest. Empty on everything else.
+   */
+  readonly page: Page
   /** Relative to the mount. */
   readonly path: string
   readonly mount: MountView

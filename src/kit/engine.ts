@@ -19,6 +19,8 @@ export type Handler<D> = (call: Call<D>) => Promise<Answer> | Answer
 type Handlers<D> = {
   read?: Handler<D>
   list?: Handler<D>
+  /** All that lies below, as paths; `scanNames` walks a store for it. */
+  scan?: Handler<D>
   /** POST and PUT, whether the object exists or not. */
   write?: Handler<D>
   patch?: Handler<D>
@@ -54,7 +56,7 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   example?: Record<string, unknown>
 }
 
-export type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete'
+export type Verb = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete'
 
 /** An endpoint with its types erased, as routing sees it. */
 export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists' | 'userOf'> & {

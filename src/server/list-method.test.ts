@@ -45,6 +45,12 @@ test('allowListMethod() never lets a client use the words it uses itself', async
       notEqual(said[0], 'LIST', `${word} cut after ${cut}`)
     }
   }
+  for (const cut of [1, 2, 3, 4]) {
+    for (const word of ['BIND', 'SIND', 'SCAX', 'SCANS', 'SEARCH', 'BCAN']) {
+      const said = await methods(word.slice(0, cut), 10, `${word.slice(cut)} ${REST}`)
+      notEqual(said[0], 'SCAN', `${word} cut after ${cut}`)
+    }
+  }
   deepEqual(await methods(`\r\nLINK ${REST}`), ['LOCK'])
 })
 
@@ -83,15 +89,17 @@ test('allowListMethod() leaves a header line alone that looks like a request', a
   deepEqual(await methods(...parts), ['GET'])
 })
 
-test('allowListMethod() understands LIST wherever it is cut', async () => {
-  const text = `LIST ${REST}`
-  for (let cut = 1; cut < 8; cut++) {
-    deepEqual(await methods(text.slice(0, cut), 5, text.slice(cut)), ['LIST'], `cut after ${cut}`)
+test('allowListMethod() understands LIST and SCAN wherever they are cut', async () => {
+  for (const word of ['LIST', 'SCAN']) {
+    const text = `${word} ${REST}`
+    for (let cut = 1; cut < 8; cut++) {
+      deepEqual(await methods(text.slice(0, cut), 5, text.slice(cut)), [word], `cut after ${cut}`)
+    }
+    const letters = text.split('').flatMap((letter): Part[] => [letter, 1])
+    deepEqual(await methods(...letters), [word])
+    deepEqual(await methods(`\r\n${text}`), [word])
+    deepEqual(await methods('\r\n', 5, text), [word])
   }
-  const letters = text.split('').flatMap((letter): Part[] => [letter, 1])
-  deepEqual(await methods(...letters), ['LIST'])
-  deepEqual(await methods(`\r\n${text}`), ['LIST'])
-  deepEqual(await methods('\r\n', 5, text), ['LIST'])
 })
 
 test('allowListMethod() understands LIST at each turn of a connection that is kept', async () => {

@@ -16,7 +16,13 @@ export const DISGUISES: Readonly<Record<string, string>> = { LINK: 'LIST', BIND:
 
 const WORD_BYTES = 4
 const [SPACE, CR, LF] = [0x20, 0x0d, 0x0a]
-const [K, N, X] = [0x4b, 0x4e, 0x58]
+const X = 0x58
+/** What the parser is told at each letter of a word that comes in pieces. */
+const PIECES: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries({ LIST: 'LINK', SCAN: 'BIND' }).flatMap(([word, disguise]) =>
+    [1, 2, 3, 4].map((end) => [word.slice(0, end), disguise.charCodeAt(end - 1)]),
+  ),
+)
 const LOCK = Buffer.from('LOCK')
 const swaps: readonly (readonly [from: Buffer, to: Buffer])[] = [
   [Buffer.from('LIST'), Buffer.from('LINK')],
@@ -84,17 +90,17 @@ function disguise(connection: Connection, chunk: Buffer): void {
 
 /**
  * The same for a word that comes in pieces, a letter at a time if need be. What was passed on cannot
- * be taken back, so LINK ends as a word that the parser refuses, as does anything after LIS but T.
+ * be taken back, so LINK and BIND end as words that the parser refuses, as does anything after LIS
+ * but T, and anything that begins with S but is not SCAN: no such method is Vault's.
  */
 function disguisePieces(connection: Connection, chunk: Buffer, from: number): void {
   for (let at = from; at < chunk.length; at++) {
     const said = connection.said + String.fromCharCode(chunk[at]!)
     connection.said = said
-    if (said === 'L' || said === 'LI') continue
-    connection.begun = said !== 'LIS'
-    if (said === 'LIS') chunk[at] = N
-    else if (said.startsWith('LIS')) chunk[at] = said === 'LIST' ? K : X
-    else if (said === 'LIN') chunk[at] = X
+    const told = PIECES[said]
+    if (told !== undefined) chunk[at] = told
+    else if (/^(?:LIS|S|LIN$|B$)/.test(said)) chunk[at] = X
+    connection.begun = told === undefined || said.length === WORD_BYTES
     if (connection.begun) return
   }
 }

@@ -109,7 +109,7 @@ test('answer() refuses every other spelling of a path before core is asked', asy
 })
 
 test('answer() refuses methods, encodings and types with the status of each', async () => {
-  for (const method of ['OPTIONS', 'TRACE', 'PROPFIND', 'LINK', 'BIND', 'SCAN', 'LOCK', 'SEARCH']) {
+  for (const method of ['OPTIONS', 'TRACE', 'PROPFIND', 'LINK', 'BIND', 'LOCK', 'SEARCH']) {
     await refused(405, request(`${method} /v1/secret/data/a`))
   }
   const data = `{"data":{"a":"${CANARY}"}}`
@@ -125,6 +125,7 @@ test('answer() refuses methods, encodings and types with the status of each', as
     const asked = request(post, { 'X-Vault-Namespace': strange }, data)
     await refused(400, Buffer.from(asked, 'latin1'))
   }
+  await refused(400, request('GET /v1/a?list=true&scan=true'))
   await refused(400, request('GET /v1/a?list=CANARY'))
   for (const ttl of ['-1', CANARY, '1e300', '9'.repeat(400), '0x10', 'NaN']) {
     await refused(400, request('GET /v1/a', { 'X-Vault-Wrap-TTL': ttl }))

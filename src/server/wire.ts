@@ -39,6 +39,7 @@ const VERBS: Record<string, Verb> = {
   GET: 'read',
   HEAD: 'read',
   LIST: 'list',
+  SCAN: 'scan',
   POST: 'write',
   PUT: 'write',
   PATCH: 'patch',
@@ -147,7 +148,8 @@ type Asked = { verb: Verb; data: Record<string, unknown>; help: boolean }
 function fromQuery(query: URLSearchParams, verb: Verb, hasBody: boolean): Asked {
   const help = (query.get('help') ?? '') !== ''
   const listing = flag(query.get('list'))
-  flag(query.get('scan'))
+  const scanning = flag(query.get('scan'))
+  if (listing && scanning) throw new Failure('bad_request', '')
   const data: [name: string, value: unknown][] = []
   if (!hasBody) {
     for (const name of new Set(query.keys())) {
@@ -158,7 +160,7 @@ function fromQuery(query: URLSearchParams, verb: Verb, hasBody: boolean): Asked 
   }
   // Not by assignment: a parameter may be called __proto__.
   return {
-    verb: verb === 'read' && listing ? 'list' : verb,
+    verb: verb !== 'read' ? verb : listing ? 'list' : scanning ? 'scan' : verb,
     data: Object.fromEntries(data),
     help,
   }

@@ -42,6 +42,15 @@ export function memoryEntries(entries = new Map<string, object>()): EntryStore {
   }
 }
 
+/** What core makes of `after` and `limit`; without its checks. */
+function pageIn(body: Record<string, unknown>) {
+  const { after, limit } = body as { after?: string; limit?: number }
+  return {
+    ...(after !== undefined && { after }),
+    ...(limit !== undefined && limit > 0 && { limit }),
+  }
+}
+
 const structuredCloneJson = (value: object): object => JSON.parse(JSON.stringify(value)) as object
 
 export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
@@ -50,7 +59,9 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
 
   async function call(verb: Verb, path: string, body: Record<string, unknown>) {
     const match = routesOf(engine).match(
-      verb === 'list' && path !== '' && !path.endsWith('/') ? `${path}/` : path,
+      (verb === 'list' || verb === 'scan') && path !== '' && !path.endsWith('/')
+        ? `${path}/`
+        : path,
     )
     if (!match) throw new Failure('unsupported_path')
     const handler = match.endpoint[verb] as ((c: Call<unknown>) => unknown) | undefined
@@ -58,12 +69,17 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
     // Writes reach the entries only when the handler has succeeded, as in the server.
     const staged = new Map(entries)
     const warnings: string[] = []
-    const { data, given, warnings: parsing } = parseFields(match, body)
+    const {
+      data,
+      given,
+      warnings: parsing,
+    } = parseFields(match, body, { listing: verb === 'list' || verb === 'scan' })
     const context: Call<unknown> = {
       data,
       given,
       body,
       operation: verb === 'write' ? 'update' : verb,
+      page: pageIn(body),
       path,
       mount: {
         path: `${engine.type}/`,
@@ -113,6 +129,7 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
     read: (path: string, query: Record<string, unknown> = {}) => call('read', path, query),
     write: (path: string, body: Record<string, unknown> = {}) => call('write', path, body),
     list: (path: string, query: Record<string, unknown> = {}) => call('list', path, query),
+    scan: (path: string, query: Record<string, unknown> = {}) => call('scan', path, query),
     patch: (path: string, body: Record<string, unknown>) => call('patch', path, body),
     delete: (path: string, query: Record<string, unknown> = {}) => call('delete', path, query),
     entries: () => entries,

@@ -27,6 +27,7 @@ export function policiesEndpoints(): Endpoint[] {
       help: 'The names of all policies.',
       fields: {},
       list: async (call) => ({ keys: await policyNames(scopeOf(call as never)) }),
+      scan: async (call) => ({ keys: await policyNames(scopeOf(call as never)) }),
     }),
     endpoint('policies/acl/:name*', {
       help: 'A policy: what those who have it may do, path by path.',

@@ -9,6 +9,7 @@ import {
   Failure,
   JsonText,
   type Parsed,
+  scanNames,
   t,
 } from '../../kit/kit.ts'
 
@@ -29,6 +30,7 @@ export const cubbyhole = defineEngine({
       exists: async (call) => (await getEntry(call)) !== undefined,
       read: readEntry,
       list: listEntries,
+      scan: scanEntries,
       write: writeEntry,
       delete: deleteEntry,
       example: { note: 'for this token only' },
@@ -75,10 +77,18 @@ async function deleteEntry(call: HoleCall) {
   return undefined
 }
 
-async function listEntries(call: HoleCall) {
+function folderOf(call: HoleCall): string {
   const { path } = call.data
-  const folder = path === '' || path.endsWith('/') ? path : `${path}/`
-  const keys = await call.store.list(holeOf(call) + folder)
+  return holeOf(call) + (path === '' || path.endsWith('/') ? path : `${path}/`)
+}
+
+async function listEntries(call: HoleCall) {
+  const keys = await call.store.list(folderOf(call), call.page)
+  return keys.length === 0 ? undefined : { keys }
+}
+
+async function scanEntries(call: HoleCall) {
+  const keys = await scanNames(call.store, folderOf(call), call.page)
   return keys.length === 0 ? undefined : { keys }
 }
 

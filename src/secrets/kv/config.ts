@@ -6,6 +6,7 @@ export type Config = {
   /** 0 = not set. */
   readonly maxVersions: number
   readonly casRequired: boolean
+  readonly metadataCasRequired?: boolean
   /** 0 = not set; negative = no version deletes itself, whatever its key says. */
   readonly deleteAfterSeconds: number
 }
@@ -28,6 +29,10 @@ export function checkMaxVersions(count: number | undefined): void {
 const fields = {
   max_versions: t.int({ help: 'How many versions a key keeps; 0 = 10.', clear: true }),
   cas_required: t.bool({ help: 'Every write must name the version it follows.', clear: true }),
+  metadata_cas_required: t.bool({
+    help: 'Every change of metadata must name the version of the metadata it follows.',
+    clear: true,
+  }),
   delete_version_after: t.signedDuration({
     help: 'How long until a version deletes itself; 0 = never, negative = never for all keys.',
     clear: true,
@@ -51,6 +56,7 @@ async function writeConfig({ data, given, store }: Call<Parsed<typeof fields>>) 
   store.put('config', {
     maxVersions: data.max_versions ?? config.maxVersions,
     casRequired: data.cas_required ?? config.casRequired,
+    metadataCasRequired: data.metadata_cas_required ?? config.metadataCasRequired ?? false,
     deleteAfterSeconds: seconds < 0 ? DISABLED_SECONDS : seconds,
   } satisfies Config)
   return undefined
@@ -59,5 +65,6 @@ async function writeConfig({ data, given, store }: Call<Parsed<typeof fields>>) 
 const describe = (config: Config) => ({
   max_versions: config.maxVersions,
   cas_required: config.casRequired,
+  metadata_cas_required: config.metadataCasRequired ?? false,
   delete_version_after: formatGoDuration(config.deleteAfterSeconds),
 })

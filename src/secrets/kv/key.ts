@@ -29,6 +29,9 @@ export type Key = {
   readonly updated: number
   readonly maxVersions: number
   readonly casRequired: boolean
+  /** Counts the changes of settings and notes; absent = 0. */
+  readonly metadataVersion?: number
+  readonly metadataCasRequired?: boolean
   readonly deleteAfterSeconds: number
   readonly custom: Readonly<Record<string, string>> | null
   readonly versions: Readonly<Record<string, Version>>

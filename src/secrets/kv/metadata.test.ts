@@ -85,7 +85,12 @@ test('kv v2 replaces custom_metadata on a write and merges it on a patch', async
 
 test('kv v2 reads the config back as it stands, and changes only what is sent', async () => {
   const kv = testEngine(kvV2)
-  const unset = { max_versions: 0, cas_required: false, delete_version_after: '0s' }
+  const unset = {
+    max_versions: 0,
+    cas_required: false,
+    metadata_cas_required: false,
+    delete_version_after: '0s',
+  }
   deepEqual(dataOf(await kv.read('config')), unset)
   equal(await kv.write('config', {}), undefined)
   equal(kv.entries().size, 0)
@@ -94,7 +99,7 @@ test('kv v2 reads the config back as it stands, and changes only what is sent', 
     undefined,
   )
   await kv.write('config', { cas_required: true })
-  const set = { max_versions: 5, cas_required: true, delete_version_after: '3h25m19s' }
+  const set = { ...unset, max_versions: 5, cas_required: true, delete_version_after: '3h25m19s' }
   deepEqual(dataOf(await kv.read('config')), set)
   await kv.write('config', { delete_version_after: -60 })
   equal(dataOf(await kv.read('config'))['delete_version_after'], '-1s')
@@ -113,10 +118,12 @@ test('kv v2 tells the history and the settings of a key', async () => {
   deepEqual(dataOf(await kv.read('metadata/app')), {
     cas_required: false,
     created_time: '2026-01-01T00:00:00Z',
+    current_metadata_version: 1,
     current_version: 2,
     custom_metadata: null,
     delete_version_after: '1h30m0s',
     max_versions: 3,
+    metadata_cas_required: false,
     oldest_version: 0,
     updated_time: '2026-01-01T00:00:01Z',
     versions: {
@@ -208,12 +215,69 @@ test('kv v2 lists keys and folders in byte order, whole or page by page', async 
   const keys = async (path: string, query = {}) => dataOf(await kv.list(path, query))['keys']
   const all = ['Z', 'a', 'a/', 'b', 'é']
   for (const path of ['metadata', 'metadata/']) deepEqual(await keys(path), all)
-  for (const limit of ['0', '-1', '9']) deepEqual(await keys('metadata/', { limit }), all)
+  for (const limit of [0, -1, 9]) deepEqual(await keys('metadata/', { limit }), all)
   deepEqual(await keys('metadata/a'), ['x', 'x/'])
   deepEqual(await keys('metadata/a/x/'), ['y'])
-  deepEqual(await keys('metadata/', { after: 'a', limit: '2' }), ['a/', 'b'])
+  deepEqual(await keys('metadata/', { after: 'a', limit: 2 }), ['a/', 'b'])
   deepEqual(await keys('metadata/', { after: '', limit: 1 }), ['Z'])
   equal(await kv.list('metadata/b/'), undefined)
   equal(await kv.list('metadata/none'), undefined)
-  await rejects(kv.list('metadata/', { limit: 'x' }), { status: 400 })
+})
+
+// The cases OpenBao's users rely on: counters of their own, no effect of a refused or empty change.
+test('kv v2 refuses a change of metadata that follows another one', async () => {
+  const kv = testEngine(kvV2)
+  const version = async (key: string) =>
+    dataOf(await kv.read(`metadata/${key}`))['current_metadata_version']
+  await kv.write('data/first', { data: { a: 1 } })
+  equal(await version('first'), 0)
+  await kv.write('metadata/first', { metadata_cas: 0, custom_metadata: { owner: 'a' } })
+  equal(await version('first'), 1)
+  const mismatch = {
+    status: 400,
+    message: 'metadata check-and-set parameter does not match the current version',
+  }
+  const missing = {
+    status: 400,
+    message: 'metadata check-and-set parameter required for this call',
+  }
+  await rejects(kv.write('metadata/new', { metadata_cas: 1, max_versions: 2 }), {
+    status: 400,
+    message: 'metadata_cas must be 0 when creating new metadata',
+  })
+  equal(await kv.read('metadata/new'), undefined)
+  await kv.write('metadata/new', { metadata_cas: 0, metadata_cas_required: true })
+  for (const ask of ['write', 'patch'] as const) {
+    await rejects(kv[ask]('metadata/new', { max_versions: 2 }), missing)
+    for (const metadata_cas of [0, 2, -1]) {
+      await rejects(kv[ask]('metadata/new', { metadata_cas, max_versions: 2 }), mismatch)
+    }
+    for (const nothing of [{}, { metadata_cas: 999 }]) {
+      equal(await kv[ask]('metadata/new', nothing), undefined)
+    }
+  }
+  equal(await version('new'), 1)
+  await kv.patch('metadata/new', { metadata_cas: 1, custom_metadata: { a: 'b' } })
+  await kv.write('data/new', { data: {} })
+  equal(await version('new'), 2)
+  await kv.write('metadata/new', { metadata_cas: 2, metadata_cas_required: false })
+  await kv.write('metadata/new', { custom_metadata: {} })
+  equal(await version('new'), 4)
+  await kv.write('config', { metadata_cas_required: true })
+  await rejects(kv.write('metadata/other', { max_versions: 2 }), missing)
+  const warned = await kv.write('metadata/new', { metadata_cas: 4, metadata_cas_required: false })
+  deepEqual(warned?.warnings, [
+    '"metadata_cas_required" set to false, but is mandated by backend config. This value will be ignored.',
+  ])
+})
+
+test('kv v2 lists keys with all that is known of each', async () => {
+  const kv = testEngine(kvV2)
+  for (const path of ['a', 'b/c']) await kv.write(`data/${path}`, { data: { n: 1 } })
+  const list = dataOf(await kv.list('detailed-metadata'))
+  deepEqual(list['keys'], ['a', 'b/'])
+  deepEqual(list['key_info'], { a: dataOf(await kv.read('metadata/a')) })
+  const scan = dataOf(await kv.scan('detailed-metadata'))
+  deepEqual(Object.keys(scan['key_info'] as object), ['a', 'b/c'])
+  equal(await kv.list('detailed-metadata/none'), undefined)
 })

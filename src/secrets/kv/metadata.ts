@@ -1,5 +1,15 @@
 /** `metadata/…`: what is known of a key besides its secrets, its settings, and the list of keys. */
-import { type Call, endpoint, Failure, type Parsed, t, warn } from '../../kit/kit.ts'
+import {
+  type Call,
+  endpoint,
+  Failure,
+  type Parsed,
+  refuse,
+  type Reply,
+  scanNames,
+  t,
+  warn,
+} from '../../kit/kit.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { formatGoDuration } from '../../lib/duration.ts'
 import { checkMaxVersions, getConfig } from './config.ts'
@@ -22,12 +32,25 @@ const fields = {
   custom_metadata: t.map({
     help: 'Notes beside the key: at most 64 names of 128 bytes, with values of 512 bytes.',
   }),
-  after: t.string({ help: 'List only names that sort after this one.' }),
-  limit: t.int({ help: 'List at most so many names; 0 = all.', clear: true }),
+  metadata_cas_required: t.bool({
+    help: 'Changes of this metadata must name the version of the metadata they follow.',
+    clear: true,
+  }),
+  metadata_cas: t.int({
+    help: 'The version of the metadata this change follows; 0 = it was never written.',
+    clear: true,
+  }),
 }
 type MetadataCall = Call<Parsed<typeof fields>>
+type FolderCall = Call<{ path: string }>
 
-const SETTINGS = ['max_versions', 'cas_required', 'delete_version_after', 'custom_metadata']
+const SETTINGS = [
+  'max_versions',
+  'cas_required',
+  'metadata_cas_required',
+  'delete_version_after',
+  'custom_metadata',
+]
 
 export const metadataEndpoint = endpoint('metadata/:path*', {
   help: 'The settings and the history of a key, and the list of keys.',
@@ -36,6 +59,7 @@ export const metadataEndpoint = endpoint('metadata/:path*', {
   exists: async ({ data, store }) => (await getKey(store, data.path)) !== undefined,
   read: belowRoot(readMetadata),
   list: listKeys,
+  scan: scanKeys,
   write: belowRoot(writeMetadata),
   patch: belowRoot(patchMetadata),
   delete: belowRoot(deleteMetadata),
@@ -52,23 +76,54 @@ function describe(key: Key) {
   return {
     cas_required: key.casRequired,
     created_time: rfc3339(key.created),
+    current_metadata_version: key.metadataVersion ?? 0,
     current_version: key.current,
     custom_metadata: key.custom,
     delete_version_after: formatGoDuration(key.deleteAfterSeconds),
     max_versions: key.maxVersions,
+    metadata_cas_required: key.metadataCasRequired ?? false,
     oldest_version: key.oldest,
     updated_time: rfc3339(key.updated),
     versions: Object.fromEntries(versions.map(([number, about]) => [number, versionTimes(about)])),
   }
 }
 
-async function listKeys({ data, store }: MetadataCall) {
-  const folder = data.path === '' || data.path.endsWith('/') ? data.path : `${data.path}/`
-  const keys = await store.list(METADATA + folder, {
-    ...(data.after && { after: data.after }),
-    ...(data.limit && data.limit > 0 && { limit: data.limit }),
-  })
+const folderOf = (path: string) => (path === '' || path.endsWith('/') ? path : `${path}/`)
+
+async function listKeys({ data, store, page }: FolderCall) {
+  const keys = await store.list(METADATA + folderOf(data.path), page)
   return keys.length === 0 ? undefined : { keys }
+}
+
+async function scanKeys({ data, store, page }: FolderCall) {
+  const keys = await scanNames(store, METADATA + folderOf(data.path), page)
+  return keys.length === 0 ? undefined : { keys }
+}
+
+/** So many whole descriptions in one answer; more are asked for in pages. */
+const DETAILED_MAX = 10_000
+
+export const detailedMetadataEndpoint = endpoint('detailed-metadata/:path*', {
+  help: 'The list of keys, with the settings and the history of each.',
+  fields: { path: t.rest({ help: 'The folder to list.' }) },
+  list: async (call) => detailed(call, await call.store.list(at(call), call.page)),
+  scan: async (call) =>
+    detailed(call, await scanNames(call.store, at(call), { ...call.page, most: DETAILED_MAX })),
+})
+
+const at = ({ data }: FolderCall) => METADATA + folderOf(data.path)
+
+async function detailed(call: FolderCall, keys: string[]) {
+  if (keys.length === 0) return undefined
+  if (keys.length > DETAILED_MAX) {
+    refuse(`more than ${DETAILED_MAX} names: ask for them in pages, with after and limit`)
+  }
+  const info: [string, unknown][] = []
+  for (const name of keys) {
+    const key = await getKey(call.store, folderOf(call.data.path) + name)
+    if (key) info.push([name, describe(key)])
+  }
+  return { keys, key_info: Object.fromEntries(info) }
 }
 
 /** Makes the key when there is none, with no version yet. A write that says nothing does nothing. */
@@ -76,7 +131,9 @@ async function writeMetadata(call: MetadataCall) {
   const { data, store, now, random } = call
   const path = writablePath(data.path)
   if (!SETTINGS.some((name) => call.given.has(name))) return undefined
-  const key = (await getKey(store, path)) ?? newKey(now, random)
+  const known = await getKey(store, path)
+  await checkMetadataCas(call, known)
+  const key = known ?? newKey(now, random)
   const custom = data.custom_metadata ? parseNotes(data.custom_metadata) : key.custom
   putKey(store, path, { ...changed(key, call), custom })
   return casWarning(call)
@@ -87,6 +144,8 @@ async function patchMetadata(call: MetadataCall) {
   const path = writablePath(data.path)
   const key = await getKey(store, path)
   if (!key) throw new Failure('not_found')
+  if (!SETTINGS.some((name) => call.given.has(name) || body[name] === null)) return undefined
+  await checkMetadataCas(call, key)
   const patch = body['custom_metadata'] === null ? null : (data.custom_metadata ?? {})
   putKey(store, path, { ...changed(key, call), custom: patchNotes(key.custom, patch) })
   return casWarning(call)
@@ -105,13 +164,43 @@ function changed(key: Key, { data, now }: MetadataCall): Key {
     updated: now,
     maxVersions: data.max_versions ?? key.maxVersions,
     casRequired: data.cas_required ?? key.casRequired,
+    metadataVersion: (key.metadataVersion ?? 0) + 1,
+    metadataCasRequired: data.metadata_cas_required ?? key.metadataCasRequired ?? false,
     deleteAfterSeconds: data.delete_version_after ?? key.deleteAfterSeconds,
   }
 }
 
-async function casWarning({ data, store }: MetadataCall) {
-  if (data.cas_required !== false || !(await getConfig(store)).casRequired) return undefined
-  return warn([
-    '"cas_required" set to false, but is mandated by backend config. This value will be ignored.',
-  ])
+/** Like check-and-set of the secret, but of what is known about it. */
+async function checkMetadataCas(call: MetadataCall, key: Key | undefined): Promise<void> {
+  const { data, given, store } = call
+  if (!given.has('metadata_cas')) {
+    const required = key?.metadataCasRequired || (await getConfig(store)).metadataCasRequired
+    if (required) refuse('metadata check-and-set parameter required for this call')
+    return
+  }
+  if (data.metadata_cas === (key?.metadataVersion ?? 0)) return
+  refuse(
+    key
+      ? 'metadata check-and-set parameter does not match the current version'
+      : 'metadata_cas must be 0 when creating new metadata',
+  )
+}
+
+/** Said when a key is told not to ask for what the mount asks for anyway. */
+async function casWarning({ data, store }: MetadataCall): Promise<Reply | undefined> {
+  if (data.cas_required !== false && data.metadata_cas_required !== false) return undefined
+  const config = await getConfig(store)
+  const mandated = [
+    ...(data.cas_required === false && config.casRequired ? ['cas_required'] : []),
+    ...(data.metadata_cas_required === false && config.metadataCasRequired
+      ? ['metadata_cas_required']
+      : []),
+  ]
+  if (mandated.length === 0) return undefined
+  return warn(
+    mandated.map(
+      (name) =>
+        `"${name}" set to false, but is mandated by backend config. This value will be ignored.`,
+    ),
+  )
 }

@@ -10,6 +10,7 @@ import {
   type Parsed,
   refuse,
   reply,
+  scanNames,
   t,
 } from '../../kit/kit.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
@@ -33,6 +34,7 @@ export const kvV1 = defineEngine({
       exists: async ({ data, store }) => (await getEntry(store, data.path)) !== undefined,
       read: readEntry,
       list: listEntries,
+      scan: scanEntries,
       write: writeEntry,
       delete: deleteEntry,
       example: { username: 'app', password: 'a-long-secret', ttl: '1h' },
@@ -75,9 +77,15 @@ async function deleteEntry({ data, store }: PathCall) {
   return undefined
 }
 
-async function listEntries({ data, store }: PathCall) {
-  const folder = data.path === '' || data.path.endsWith('/') ? data.path : `${data.path}/`
-  const keys = await store.list(ENTRIES + folder)
+const folderOf = (path: string) => (path === '' || path.endsWith('/') ? path : `${path}/`)
+
+async function listEntries({ data, store, page }: PathCall) {
+  const keys = await store.list(ENTRIES + folderOf(data.path), page)
+  return keys.length === 0 ? undefined : { keys }
+}
+
+async function scanEntries({ data, store, page }: PathCall) {
+  const keys = await scanNames(store, ENTRIES + folderOf(data.path), page)
   return keys.length === 0 ? undefined : { keys }
 }
 

@@ -2,7 +2,7 @@
 import { defineEngine } from '../../kit/kit.ts'
 import { configEndpoint } from './config.ts'
 import { dataEndpoint } from './data.ts'
-import { metadataEndpoint } from './metadata.ts'
+import { detailedMetadataEndpoint, metadataEndpoint } from './metadata.ts'
 import { subkeysEndpoint } from './subkeys.ts'
 import { deleteEndpoint, destroyEndpoint, undeleteEndpoint } from './versions.ts'
 import { anythingElse } from './wrong-path.ts'
@@ -15,6 +15,7 @@ export const kvV2 = defineEngine({
     configEndpoint,
     dataEndpoint,
     metadataEndpoint,
+    detailedMetadataEndpoint,
     subkeysEndpoint,
     deleteEndpoint,
     undeleteEndpoint,

@@ -10,6 +10,7 @@ const WORD: Readonly<Record<Call<unknown>['operation'], string>> = {
   patch: 'patch',
   read: 'get',
   list: 'list',
+  scan: 'list',
   delete: 'delete',
 }
 
@@ -37,6 +38,7 @@ export const anythingElse = endpoint(':path*', {
   fields: { path: t.rest({ help: 'A path that is none of this engine.' }) },
   read: explain,
   list: explain,
+  scan: explain,
   write: explain,
   patch: explain,
   delete: explain,
