@@ -178,6 +178,7 @@ export function createCore(options: CoreOptions): Core {
       space: () => keep.space,
       mounts: mountParts,
       tokens: tokenParts,
+      random,
       report: warn,
       async upkeep() {
         await rotateWhenDue(core)

@@ -7,11 +7,13 @@
  */
 import { type Space, type Tx } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
+import { type Random } from '../lib/random.ts'
 import { StoreConflict } from '../storage/store.ts'
 import { forgetLease, getLease, type LeaseEntry, revokeFailed, startRevoking } from './leases.ts'
 import { type Mounts } from './mounts.ts'
 import { scopeOfHome } from './namespaces.ts'
 import { type TokenEntry, type Tokens } from './tokens.ts'
+import { continueUpgrade, type UpgradeEntry } from './upgrades.ts'
 
 const DUTY_PATH = 'duty/expiry'
 const DUTY_MS = 15_000
@@ -36,6 +38,7 @@ export type ExpiryParts = {
   space: () => Space | undefined
   mounts: Mounts
   tokens: Tokens
+  random: Random
   report: (trouble: string) => void
   /** What the node on duty does now and then. */
   upkeep?: () => Promise<void>
@@ -86,6 +89,10 @@ export function expiry(parts: ExpiryParts): Expiry {
     const duty = await tx.get<Duty>(DUTY_PATH)
     return duty?.node === node && duty.epoch === epoch
   }
+
+  /** As `transact`, doing nothing once the duty is another's. */
+  const inTurn = <T>(act: (tx: Tx) => Promise<T>) =>
+    transact(async (tx) => ((await fenced(tx)) ? act(tx) : undefined))
 
   async function endToken(uid: string): Promise<void> {
     await transact(async (tx) => {
@@ -144,11 +151,12 @@ export function expiry(parts: ExpiryParts): Expiry {
     for (let more = true; more;) {
       const { entries } = await space.due(clock.now(), BATCH)
       more = entries.length === BATCH
-      for (const entry of entries as (TokenEntry | LeaseEntry)[]) {
+      for (const entry of entries as (TokenEntry | LeaseEntry | UpgradeEntry)[]) {
         // Ending the one before may have taken so long that the duty is another's by now.
         if (!(await onDuty())) return
         if (entry.kind === 'token') await endToken(entry.uid)
-        else await endLease(entry.id)
+        else if (entry.kind === 'lease') await endLease(entry.id)
+        else await continueUpgrade(entry, { mounts, random: parts.random, inTurn })
       }
     }
   }

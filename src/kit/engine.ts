@@ -3,7 +3,8 @@
  * warnings, capabilities, OpenAPI, help, docs and audit masking all derive from this one value.
  */
 import { type Field, type Parsed } from '../schema/field.ts'
-import { type Call, type LeaseJob } from './call.ts'
+import { type Random } from '../lib/random.ts'
+import { type Call, type EntryStore, type LeaseJob } from './call.ts'
 import { type Answer, type TokenParams } from './reply.ts'
 
 export type Fields = Record<string, Field<unknown>>
@@ -81,6 +82,23 @@ export type LeaseKind = {
   renew?(job: LeaseJob, seconds: number): Promise<void>
 }
 
+/**
+ * How a mount of an earlier version becomes one of this version: at once to its callers, and bit by
+ * bit in its store. Between `start` and `finish` the engine answers as if all had been converted.
+ */
+export type Upgrade = {
+  /** The version it comes from. */
+  readonly from: string
+  /** In the transaction that gives the mount its version. */
+  start(store: EntryStore, now: number): void
+  /** Names of what has not been converted yet, at most so many. */
+  left(store: EntryStore, limit: number): Promise<string[]>
+  /** Those of them that are still there; each stays as it is to a reader. */
+  convert(store: EntryStore, names: readonly string[], random: Random): Promise<void>
+  /** Nothing is left. */
+  finish(store: EntryStore): void
+}
+
 export type Engine = {
   /** The type as mounts name it: `kv`, `approle`. */
   readonly type: string
@@ -89,6 +107,7 @@ export type Engine = {
   readonly endpoints: readonly Endpoint[]
   /** `options.version` this engine serves, where a type has several. */
   readonly version?: string
+  readonly upgrade?: Upgrade
   readonly leases?: Readonly<Record<string, LeaseKind>>
   /** The role's settings now, when a token of this mount is renewed; undefined = role is gone. */
   readonly renewLogin?: (

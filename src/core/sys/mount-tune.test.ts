@@ -50,11 +50,6 @@ const REFUSED: Refusal[] = [
     'invalid version of secrets engine "kv": expected 1 or 2',
   ],
   [
-    'sys/mounts/kv1/tune',
-    { options: { version: '2' } },
-    'upgrading a mount from version 1 to version 2 is not supported: mount a kv-v2 engine at another path and copy the secrets',
-  ],
-  [
     'sys/auth/approle/tune',
     { options: { version: '2' } },
     'auth method "approle" does not allow setting a version',

@@ -6,6 +6,7 @@ import { type Parsed, t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { type MountEntry } from '../mounts.ts'
 import { scopeOf } from '../turn.ts'
+import { startUpgrade } from '../upgrades.ts'
 import { tuneInfo } from './mount-info.ts'
 import { changeConfig, configFields, optionalText } from './mount-tune-fields.ts'
 import { type MountClass, requirePlainPath, tablePath } from './mounts-path.ts'
@@ -76,6 +77,13 @@ export async function writeTuning(call: Call<Tune>, core: Core, path: string): P
     scope,
     mounts.map((mount) => (mount === entry ? next : mount)),
   )
+  if (versionOf(next) !== versionOf(entry)) {
+    startUpgrade(call as never, core, next)
+    call.warn(
+      `Upgrading mount from version ${versionOf(entry)} to version ${versionOf(next)}. This mount` +
+        ' will be unavailable for a brief period and will resume service shortly.',
+    )
+  }
   return undefined
 }
 
@@ -102,23 +110,25 @@ function changeOptions(
   return next
 }
 
+const versionOf = (entry: MountEntry) => entry.options?.['version'] ?? '1'
+
 function checkVersionChange(core: Core, entry: MountEntry, after: string | undefined): void {
   const kind: MountClass = entry.class
-  const versions = core.engines
-    .filter((engine) => engine.type === entry.type && engine.class === kind)
-    .flatMap((engine) => engine.version ?? [])
+  const same = core.engines.filter((each) => each.type === entry.type && each.class === kind)
+  const versions = same.flatMap((engine) => engine.version ?? [])
   if (versions.length === 0) {
     if (after === undefined || after === entry.options?.['version']) return
     const what = kind === 'auth' ? 'auth method' : 'secrets engine'
     refuse(`${what} "${entry.type}" does not allow setting a version`)
   }
-  const from = entry.options?.['version'] ?? '1'
+  const from = versionOf(entry)
   const to = after ?? '1'
   if (to === from) return
   if (!versions.includes(to)) {
     refuse(`invalid version of secrets engine "${entry.type}": expected ${versions.join(' or ')}`)
   }
   if (Number(to) < Number(from)) refuse(`cannot downgrade mount from version ${from}`)
+  if (same.find((engine) => engine.version === to)?.upgrade?.from === from) return
   refuse(
     `upgrading a mount from version ${from} to version ${to} is not supported: ` +
       `mount a ${entry.type}-v${to} engine at another path and copy the secrets`,

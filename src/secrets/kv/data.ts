@@ -13,15 +13,16 @@ import { isRawJson, parseJson } from '../../lib/json.ts'
 import { getConfig } from './config.ts'
 import {
   addVersion,
-  getKey,
   getSecret,
   isDeleted,
   type Key,
   newKey,
+  newUid,
   putKey,
   type Secret,
   versionMetadata,
 } from './key.ts'
+import { getKey, takeKey } from './find-key.ts'
 import { mergePatch } from './merge-patch.ts'
 import { belowRoot } from './wrong-path.ts'
 
@@ -90,7 +91,7 @@ async function writeData(call: DataCall) {
   const path = writablePath(call.data.path)
   const text = JSON.stringify(dataOf(call))
   const config = await getConfig(store)
-  const key = (await getKey(store, path)) ?? newKey(now, random)
+  const key = (await takeKey(call, path)) ?? newKey(now, newUid(random))
   checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
   return addVersion(store, path, { key, config, text, now })
 }
@@ -99,7 +100,7 @@ async function patchData(call: DataCall) {
   const { store, now } = call
   const path = writablePath(call.data.path)
   const patch = dataOf(call)
-  const key = await getKey(store, path)
+  const key = await takeKey(call, path)
   if (!key) throw new Failure('not_found')
   const config = await getConfig(store)
   checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
@@ -117,8 +118,9 @@ async function patchData(call: DataCall) {
 }
 
 /** Marks the newest version; nothing happens when there is none or it is gone already. */
-async function deleteData({ data, store, now }: DataCall) {
-  const key = await getKey(store, data.path)
+async function deleteData(call: DataCall) {
+  const { data, store, now } = call
+  const key = await takeKey(call, data.path)
   const newest = key?.versions[key.current]
   if (!key || !newest || newest.destroyed || isDeleted(newest, now)) return undefined
   const versions = { ...key.versions, [key.current]: { ...newest, deletion: now } }

@@ -22,6 +22,8 @@ export type Version = {
 
 export type Key = {
   readonly uid: string
+  /** Never stored: this stands for a secret without versions, under `data/` and this path. */
+  readonly oldPath?: string
   /** 0 = nothing written yet. Only ever grows. */
   readonly current: number
   readonly oldest: number
@@ -50,13 +52,18 @@ export type VersionMetadata = {
 }
 
 export const METADATA = 'metadata/'
+/** Where version 1 of the engine keeps its secrets: what was there before an upgrade. */
+export const OLD = 'data/'
 const VERSIONS_DEFAULT = 10
 
-const secretAt = (key: Key, version: number) => `versions/${key.uid}/${version}`
+const secretAt = (key: Key, version: number) =>
+  key.oldPath === undefined ? `versions/${key.uid}/${version}` : OLD + key.oldPath
 
-export function newKey(now: number, random: Random): Key {
+export const newUid = (random: Random): string => uuid(random)
+
+export function newKey(now: number, uid: string): Key {
   return {
-    uid: uuid(random),
+    uid,
     current: 0,
     oldest: 0,
     created: now,
@@ -67,12 +74,6 @@ export function newKey(now: number, random: Random): Key {
     custom: null,
     versions: {},
   }
-}
-
-/** A folder (`a/`) or the root is no key, and never holds one. */
-export async function getKey(store: EntryStore, path: string): Promise<Key | undefined> {
-  const folder = path === '' || path.endsWith('/')
-  return folder ? undefined : await store.get<Key>(METADATA + path)
 }
 
 export function putKey(store: EntryStore, path: string, key: Key): void {
@@ -90,6 +91,14 @@ export async function getSecret(store: EntryStore, key: Key, version: number): P
   const secret = await store.get<Secret>(secretAt(key, version))
   if (!secret) throw new Error('a version is in the metadata but its data is not stored')
   return secret
+}
+
+export function putSecret(
+  store: EntryStore,
+  key: Key,
+  { version, text }: { version: number; text: string },
+): void {
+  store.put(secretAt(key, version), { data: text } satisfies Secret)
 }
 
 export function removeSecret(store: EntryStore, key: Key, version: number): void {
@@ -116,7 +125,7 @@ export function addVersion(
   }
   versions[current] = { created: now, deletion: deletionTime(now, config, key), destroyed: false }
   const grown = { ...key, current, oldest, updated: now, versions }
-  store.put(secretAt(key, current), { data: add.text } satisfies Secret)
+  putSecret(store, key, { version: current, text: add.text })
   putKey(store, path, grown)
   return versionMetadata(grown, current)
 }

@@ -6,7 +6,6 @@ import {
   type Parsed,
   refuse,
   type Reply,
-  scanNames,
   t,
   warn,
 } from '../../kit/kit.ts'
@@ -15,7 +14,8 @@ import { formatGoDuration } from '../../lib/duration.ts'
 import { checkMaxVersions, getConfig } from './config.ts'
 import { parseNotes, patchNotes } from './custom-metadata.ts'
 import { writablePath } from './data.ts'
-import { getKey, type Key, METADATA, newKey, putKey, removeKey, versionTimes } from './key.ts'
+import { getKey, listKeys, scanKeys, takeKey } from './find-key.ts'
+import { type Key, newKey, newUid, putKey, removeKey, versionTimes } from './key.ts'
 import { belowRoot } from './wrong-path.ts'
 
 const fields = {
@@ -58,8 +58,8 @@ export const metadataEndpoint = endpoint('metadata/:path*', {
   fields,
   exists: async ({ data, store }) => (await getKey(store, data.path)) !== undefined,
   read: belowRoot(readMetadata),
-  list: listKeys,
-  scan: scanKeys,
+  list: async (call) => keysOrNone(await listKeys(call.store, folderOf(call), call.page)),
+  scan: async (call) => keysOrNone(await scanKeys(call.store, folderOf(call), call.page)),
   write: belowRoot(writeMetadata),
   patch: belowRoot(patchMetadata),
   delete: belowRoot(deleteMetadata),
@@ -88,17 +88,11 @@ function describe(key: Key) {
   }
 }
 
-const folderOf = (path: string) => (path === '' || path.endsWith('/') ? path : `${path}/`)
-
-async function listKeys({ data, store, page }: FolderCall) {
-  const keys = await store.list(METADATA + folderOf(data.path), page)
-  return keys.length === 0 ? undefined : { keys }
+function folderOf({ data: { path } }: FolderCall): string {
+  return path === '' || path.endsWith('/') ? path : `${path}/`
 }
 
-async function scanKeys({ data, store, page }: FolderCall) {
-  const keys = await scanNames(store, METADATA + folderOf(data.path), page)
-  return keys.length === 0 ? undefined : { keys }
-}
+const keysOrNone = (keys: string[]) => (keys.length === 0 ? undefined : { keys })
 
 /** So many whole descriptions in one answer; more are asked for in pages. */
 const DETAILED_MAX = 10_000
@@ -106,12 +100,12 @@ const DETAILED_MAX = 10_000
 export const detailedMetadataEndpoint = endpoint('detailed-metadata/:path*', {
   help: 'The list of keys, with the settings and the history of each.',
   fields: { path: t.rest({ help: 'The folder to list.' }) },
-  list: async (call) => detailed(call, await call.store.list(at(call), call.page)),
-  scan: async (call) =>
-    detailed(call, await scanNames(call.store, at(call), { ...call.page, most: DETAILED_MAX })),
+  list: async (call) => detailed(call, await listKeys(call.store, folderOf(call), call.page)),
+  scan: async (call) => {
+    const page = { ...call.page, most: DETAILED_MAX }
+    return detailed(call, await scanKeys(call.store, folderOf(call), page))
+  },
 })
-
-const at = ({ data }: FolderCall) => METADATA + folderOf(data.path)
 
 async function detailed(call: FolderCall, keys: string[]) {
   if (keys.length === 0) return undefined
@@ -120,7 +114,7 @@ async function detailed(call: FolderCall, keys: string[]) {
   }
   const info: [string, unknown][] = []
   for (const name of keys) {
-    const key = await getKey(call.store, folderOf(call.data.path) + name)
+    const key = await getKey(call.store, folderOf(call) + name)
     if (key) info.push([name, describe(key)])
   }
   return { keys, key_info: Object.fromEntries(info) }
@@ -131,9 +125,9 @@ async function writeMetadata(call: MetadataCall) {
   const { data, store, now, random } = call
   const path = writablePath(data.path)
   if (!SETTINGS.some((name) => call.given.has(name))) return undefined
-  const known = await getKey(store, path)
+  const known = await takeKey(call, path)
   await checkMetadataCas(call, known)
-  const key = known ?? newKey(now, random)
+  const key = known ?? newKey(now, newUid(random))
   const custom = data.custom_metadata ? parseNotes(data.custom_metadata) : key.custom
   putKey(store, path, { ...changed(key, call), custom })
   return casWarning(call)
@@ -142,7 +136,7 @@ async function writeMetadata(call: MetadataCall) {
 async function patchMetadata(call: MetadataCall) {
   const { data, store, body } = call
   const path = writablePath(data.path)
-  const key = await getKey(store, path)
+  const key = await takeKey(call, path)
   if (!key) throw new Failure('not_found')
   if (!SETTINGS.some((name) => call.given.has(name) || body[name] === null)) return undefined
   await checkMetadataCas(call, key)
@@ -151,9 +145,10 @@ async function patchMetadata(call: MetadataCall) {
   return casWarning(call)
 }
 
-async function deleteMetadata({ data, store }: MetadataCall) {
-  const key = await getKey(store, data.path)
-  if (key) removeKey(store, data.path, key)
+async function deleteMetadata(call: MetadataCall) {
+  const { path } = call.data
+  const key = await takeKey(call, path)
+  if (key) removeKey(call.store, path, key)
   return undefined
 }
 

@@ -2,7 +2,8 @@
 import { type Call, endpoint, type Parsed, t, withStatus } from '../../kit/kit.ts'
 import { isObject, parseJson } from '../../lib/json.ts'
 import { wantedVersion } from './data.ts'
-import { getKey, getSecret, isDeleted, versionMetadata } from './key.ts'
+import { getKey } from './find-key.ts'
+import { getSecret, isDeleted, versionMetadata } from './key.ts'
 import { belowRoot } from './wrong-path.ts'
 
 const fields = {

@@ -3,6 +3,7 @@ import { defineEngine } from '../../kit/kit.ts'
 import { configEndpoint } from './config.ts'
 import { dataEndpoint } from './data.ts'
 import { detailedMetadataEndpoint, metadataEndpoint } from './metadata.ts'
+import { upgrade } from './find-key.ts'
 import { subkeysEndpoint } from './subkeys.ts'
 import { deleteEndpoint, destroyEndpoint, undeleteEndpoint } from './versions.ts'
 import { anythingElse } from './wrong-path.ts'
@@ -11,6 +12,7 @@ export const kvV2 = defineEngine({
   type: 'kv',
   version: '2',
   help: 'Keeps secrets under paths, with their last versions.',
+  upgrade,
   endpoints: [
     configEndpoint,
     dataEndpoint,

@@ -1,15 +1,8 @@
 /** `delete/…`, `undelete/…` and `destroy/…`: what can be done to versions by their numbers. */
 import { type Call, endpoint, type Endpoint, type Parsed, refuse, t } from '../../kit/kit.ts'
 import { type Config, getConfig } from './config.ts'
-import {
-  deletionTime,
-  getKey,
-  isDeleted,
-  type Key,
-  putKey,
-  removeSecret,
-  type Version,
-} from './key.ts'
+import { deletionTime, isDeleted, type Key, putKey, removeSecret, type Version } from './key.ts'
+import { takeKey } from './find-key.ts'
 import { belowRoot } from './wrong-path.ts'
 
 const fields = {
@@ -58,9 +51,10 @@ function versionsEndpoint(name: string, deed: Deed): Endpoint {
   })
 }
 
-async function apply({ data, store, now }: VersionsCall, deed: Deed) {
+async function apply(call: VersionsCall, deed: Deed) {
+  const { data, store, now } = call
   if (!data.versions || data.versions.length === 0) refuse(deed.missing)
-  const key = await getKey(store, data.path)
+  const key = await takeKey(call, data.path)
   if (!key) return undefined
   const config = await getConfig(store)
   const changed: Record<string, Version> = {}
