@@ -11,6 +11,7 @@ export {
   shownRoleTokens,
 } from './legacy-token-fields.ts'
 export { checkSamePolicies, checkTokenPeer } from './login-rules.ts'
+export { type Page } from '../storage/store.ts'
 export { scanNames } from './scan-names.ts'
 export { accepted, lease, login, reply, Reply, warn, withStatus } from './reply.ts'
 export {

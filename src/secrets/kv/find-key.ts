@@ -8,10 +8,9 @@
  * in the background. To a reader it is the same before and after: this answers as if all had been
  * converted at once.
  */
-import { type Engine, type EntryStore, scanNames } from '../../kit/kit.ts'
+import { type Engine, type EntryStore, type Page, scanNames } from '../../kit/kit.ts'
 import { compareBytes } from '../../lib/bytewise.ts'
 import { type Random } from '../../lib/random.ts'
-import { type Page } from '../../storage/store.ts'
 import { type Key, METADATA, newKey, newUid, OLD, putKey, putSecret, type Secret } from './key.ts'
 
 type Marker = { readonly at: number }
