@@ -27,7 +27,7 @@ const PASS = 2_000
 
 export function startUpgrade(call: Call<never>, core: Core, mount: MountEntry): void {
   const scope = scopeOf(call)
-  const engine = core.mounts.engines(mount.type, mount.options ?? {})
+  const engine = core.mounts.engines(mount)
   engine?.upgrade?.start(entriesUnder(scope, prefixOf(mount)), call.now)
   const entry: UpgradeEntry = { kind: 'upgrade', mount: mount.uuid, ...homeOf(turnOf(call).ns) }
   scope.put(pathOf(mount.uuid), entry, call.now)
@@ -76,7 +76,7 @@ async function onMount<T>(
   const scope = scopeOfHome(tx, entry.namespace)
   const { mounts: all } = await mounts.table(scope)
   const mount = all.find(({ uuid }) => uuid === entry.mount)
-  const upgrade = mount && mounts.engines(mount.type, mount.options ?? {})?.upgrade
+  const upgrade = mount && mounts.engines(mount)?.upgrade
   if (!mount || !upgrade) {
     scope.remove(pathOf(entry.mount))
     return undefined
