@@ -98,5 +98,6 @@ function pageFits(conditions: Conditions, data: Readonly<Record<string, unknown>
   if (limit === undefined) return !conditions.required.includes('limit')
   if (limit === 'max') return true
   const count = typeof limit === 'string' && /^\d+$/.test(limit) ? Number(limit) : limit
-  return typeof count === 'number' && count >= 1 && count <= conditions.paginationLimit
+  const whole = typeof count === 'number' && Number.isSafeInteger(count)
+  return whole && count >= 1 && count <= conditions.paginationLimit
 }
