@@ -1,45 +1,9 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AskOptions, testCore } from '../../../test/support/test-core.ts'
-
-type Auth = { client_token: string; accessor: string; policies: string[] }
-
-/** A core with namespaces `a/`, `a/b/` and `c/`, and a line to make tokens in them. */
-async function house() {
-  const core = await testCore()
-  const { ask } = core
-  for (const path of ['a', 'a/b', 'c']) {
-    const namespace = path.split('/').slice(0, -1).join('/')
-    const name = path.split('/').at(-1)!
-    const made = await ask('write', `sys/namespaces/${name}`, {}, { namespace })
-    equal(made.status, 200, made.text)
-  }
-  const token = async (namespace: string, policies: string[], options: AskOptions = {}) => {
-    const made = await ask(
-      'write',
-      'auth/token/create',
-      { policies, ...(options.token && { no_parent: false }) },
-      { namespace, ...options },
-    )
-    equal(made.status, 200, made.text)
-    return made.body['auth'] as Auth
-  }
-  const policy = async (namespace: string, name: string, text: string) =>
-    equal(
-      (await ask('write', `sys/policies/acl/${name}`, { policy: text }, { namespace })).status,
-      204,
-    )
-  /** All below the namespace, with all capabilities. */
-  const admin = async (namespace: string) => {
-    const all = '["create","read","update","patch","delete","list","sudo"]'
-    await policy(namespace, 'admin', `path "*" { capabilities = ${all} }`)
-    return token(namespace, ['admin'])
-  }
-  return { ...core, token, policy, admin }
-}
+import { tenants } from '../../../test/support/namespaces.ts'
 
 test('create refuses names that would be something else already', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   const text = async (name: string, namespace = '') => {
     const { status, body } = await ask('write', `sys/namespaces/${name}`, {}, { namespace })
     equal(status, 400, name)
@@ -71,7 +35,7 @@ test('create refuses names that would be something else already', async () => {
 })
 
 test('no mount can be made or moved where a namespace is', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   for (const path of ['a', 'a/kv', 'c']) {
     const made = await ask('write', `sys/mounts/${path}`, { type: 'kv' })
     equal(made.status, 400, path)
@@ -85,7 +49,7 @@ test('no mount can be made or moved where a namespace is', async () => {
 })
 
 test('namespaces are told of, noted on and listed below the one that is asked', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   const made = await ask('write', 'sys/namespaces/d', { custom_metadata: { team: 'x', n: '1' } })
   const { id, uuid, ...rest } = made.body.data!
   match(String(id), /^[0-9A-Za-z]{6}$/)
@@ -120,7 +84,7 @@ test('namespaces are told of, noted on and listed below the one that is asked', 
 })
 
 test('nothing below names the namespace that is asked, its parents or its siblings', async () => {
-  const { ask, admin } = await house()
+  const { ask, admin } = await tenants()
   const { client_token: token } = await admin('a')
   for (const name of ['root', 'a', 'c', '', '/', 'root/', '.', 'a/b']) {
     for (const verb of ['read', 'patch', 'delete'] as const) {
@@ -143,7 +107,7 @@ test('nothing below names the namespace that is asked, its parents or its siblin
 })
 
 test('a header and leading segments name a namespace together', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   await ask('write', 'sys/mounts/kv', { type: 'kv' }, { namespace: 'a/b' })
   await ask('write', 'kv/x', { v: 'here' }, { namespace: 'a/b' })
   for (const [path, namespace] of [
@@ -159,7 +123,7 @@ test('a header and leading segments name a namespace together', async () => {
 })
 
 test('a namespace that is not there is a path where nothing is, or a refusal', async () => {
-  const { ask, admin } = await house()
+  const { ask, admin } = await tenants()
   const { client_token: token } = await admin('a')
   // `secret` is a mount of the root: a header must never come to mean it.
   for (const namespace of ['nope', 'a/nope', 'secret', 'kv1', 'sys', 'auth/token']) {
@@ -178,7 +142,7 @@ test('a namespace that is not there is a path where nothing is, or a refusal', a
 })
 
 test('what is about the whole server is the root namespace alone', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   for (const [verb, path] of [
     ['write', 'sys/seal'],
     ['write', 'sys/unseal'],
@@ -204,7 +168,7 @@ test('what is about the whole server is the root namespace alone', async () => {
 })
 
 test('a new namespace has the fixed mounts, the default policy, and nothing of the root', async () => {
-  const { ask } = await house()
+  const { ask } = await tenants()
   const { data } = (await ask('read', 'sys/mounts', {}, { namespace: 'a' })).body
   deepEqual(
     Object.entries(data!).map(([path, info]) => [path, (info as { type: string }).type]),
@@ -225,7 +189,7 @@ test('a new namespace has the fixed mounts, the default policy, and nothing of t
 })
 
 test('a locked namespace answers nobody, nor do those below it, until it is unlocked', async () => {
-  const { ask, admin } = await house()
+  const { ask, admin } = await tenants()
   const { client_token: token } = await admin('a')
   const at = { namespace: 'a', token }
   equal((await ask('write', 'sys/namespaces/api-lock/unlock', {}, at)).status, 400)
