@@ -42,7 +42,7 @@ type SettingsSpec = {
   /** A read shows the name among the rest. */
   named?: boolean
   /** Refuses what cannot be. May return values to be stored in place of the given ones. */
-  accept?: (all: Settings, call: Call<Settings>) => Settings | void
+  accept?: (all: Settings, call: Call<Settings>) => Promise<Settings | void> | Settings | void
   /** What a read shows, of what it would show. */
   show?: (shown: Settings) => Record<string, unknown>
   example?: Record<string, unknown>
@@ -73,7 +73,7 @@ export function storedSettings(paths: string | readonly string[], spec: Settings
         read: async (call) => shown(spec, call, await stored(call)),
       }),
       write: async (call) => {
-        call.store.put(keyOf(call), changed(spec, call, await stored(call)))
+        call.store.put(keyOf(call), await changed(spec, call, await stored(call)))
         return undefined
       },
       ...(verbs.includes('delete') && {
@@ -105,12 +105,16 @@ export function nameList(path: string, prefix: string): Endpoint {
   })
 }
 
-function changed(spec: SettingsSpec, call: Call<Settings>, before: Stored | undefined): Stored {
+async function changed(
+  spec: SettingsSpec,
+  call: Call<Settings>,
+  before: Stored | undefined,
+): Promise<Stored> {
   const names = Object.keys(spec.fields).filter((name) => call.given.has(name))
   const given = Object.fromEntries(names.map((name) => [name, call.data[name]]))
   const settings: Settings = { ...(spec.replaced ? undefined : before?.settings), ...given }
   const tokens = spec.tokens && applyRoleTokens(before?.tokens ?? TOKEN_SETTINGS, call.data)
-  const accepted = spec.accept?.({ ...withDefaults(spec, settings), ...tokens }, call)
+  const accepted = await spec.accept?.({ ...withDefaults(spec, settings), ...tokens }, call)
   return { settings: { ...settings, ...accepted }, ...(tokens && { tokens }) }
 }
 
@@ -160,6 +164,11 @@ export function unsupported(
     ...(access && { access }),
     ...Object.fromEntries(verbs.map((verb) => [verb, answer])),
   })
+}
+
+/** What is stored at a place, for those that use it. */
+export async function settingsAt(store: EntryStore, key: string): Promise<Stored | undefined> {
+  return await store.get<Stored>(key)
 }
 
 /** Changes the settings at a place of the store by hand; `change` gets undefined where none are. */

@@ -2,6 +2,7 @@
 import { fileAudit } from '../audit/file.ts'
 import approle from '../auth/approle/engine.ts'
 import cert from '../auth/cert/engine.ts'
+import { jwt, oidc } from '../auth/jwt/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
@@ -16,6 +17,8 @@ export const ENGINES: readonly Engine[] = [
   kvV2,
   approle,
   cert,
+  jwt,
+  oidc,
   userpass,
   ...CONFIGURATION,
 ]
