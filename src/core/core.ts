@@ -13,7 +13,6 @@ import { type Random, systemRandom, uuid } from '../lib/random.ts'
 import { stackPlaces } from '../lib/stack-places.ts'
 import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
 import { type Awaitable, type Store, StoreConflict } from '../storage/store.ts'
-import { type Acl } from './acl.ts'
 import { type AuditLog, auditLog } from './audit.ts'
 import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
@@ -33,8 +32,8 @@ import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
+import { type Grants, grantsFinder } from './grants.ts'
 import { scopeOfHome } from './namespaces.ts'
-import { aclFinder } from './policy-store.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { type Request, type Response, type Turn } from './turn.ts'
 
@@ -88,7 +87,8 @@ export type Core = {
   /** A transaction, or undefined while sealed. `shared` = from the poll phase (see Space). */
   begin(shared: boolean): Awaitable<Tx | undefined>
   commit(tx: Tx): Promise<void>
-  aclOf(tx: Tx, token: TokenEntry): Awaitable<Acl>
+  /** Throws 403 for a token whose entity is disabled or gone. */
+  grantsOf(tx: Tx, token: TokenEntry): Awaitable<Grants>
   /** `sys/`, which answers even when there is no mount table to read. */
   sysMount(path: string): Mount | undefined
   help(turn: Turn): Reply
@@ -131,7 +131,7 @@ export function createCore(options: CoreOptions): Core {
       log('info', 'sealed')
     },
   })
-  const aclOf = aclFinder()
+  const grantsOf = grantsFinder()
   const endLeases = async (tx: Tx, uid: string) => {
     for (const lease of await leasesOfToken(tx, uid)) {
       if (!lease.revoking) startRevoking(tx, lease, clock.now())
@@ -208,7 +208,7 @@ export function createCore(options: CoreOptions): Core {
       if (!keep.space) throw new Failure('sealed')
       await keep.space.commit(tx)
     },
-    aclOf: (tx, token) => aclOf(scopeOfHome(tx, token.namespace), token, clock.now()),
+    grantsOf: (tx, token) => grantsOf(scopeOfHome(tx, token.namespace), token, clock.now()),
     sysMount: (path) => (path.startsWith('sys/') ? sysMount : undefined),
     observe: options.observe,
     help: (turn) => {

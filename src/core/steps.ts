@@ -10,6 +10,7 @@ import { requestEntry, responseEntry } from './audit-entry.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
+import { union } from './identity/standing.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { cutList, engineCuts, readPage } from './list-page.ts'
@@ -47,15 +48,18 @@ export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
   if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
   turn.token = token
   turn.tokenNs = tokenNs
-  turn.acl = await core.aclOf(tx, token)
+  const grants = core.grantsOf(tx, token)
+  const { acl, identityPolicies, entityId } = grants instanceof Promise ? await grants : grants
+  turn.acl = acl
+  turn.identityPolicies = identityPolicies
   turn.caller = {
     tokenUid: token.uid,
     accessor: token.accessor,
     displayName: token.displayName,
-    policies: token.policies,
+    policies: union(token.policies, identityPolicies),
     metadata: token.meta ?? {},
-    entityId: token.entityId,
-    root: turn.acl.root,
+    entityId,
+    root: acl.root,
   }
 }
 

@@ -63,6 +63,8 @@ export type Turn = {
   /** What the token belongs to: the policies it has speak of paths from there on. */
   tokenNs: Namespace
   acl: Acl | undefined
+  /** What the token has from its entity and that one's groups. */
+  identityPolicies: readonly string[]
   caller: Caller | undefined
   allowed: boolean
   grantingPolicies: readonly string[]
@@ -152,6 +154,7 @@ export function newTurn(request: Request, now: number): Turn {
     token: undefined,
     tokenNs: ROOT,
     acl: undefined,
+    identityPolicies: [],
     caller: undefined,
     allowed: false,
     grantingPolicies: [],

@@ -62,7 +62,8 @@ async function tellAbout(
   const tokenNs = await namespaceById(tx, token.namespace?.id)
   // A token may only be asked about where it is, which may be below here.
   const { ns } = turnOf(call as never)
-  return tell(call, { ns, tokenNs: tokenNs ?? ns, acl: await core.aclOf(tx, token) })
+  const { acl } = await core.grantsOf(tx, token)
+  return tell(call, { ns, tokenNs: tokenNs ?? ns, acl: acl })
 }
 
 function requirePaths({ paths, path }: Paths): string[] {

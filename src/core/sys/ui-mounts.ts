@@ -77,7 +77,7 @@ export async function aclOfAsker(call: Call<never>, core: Core): Promise<Asker |
   }
   const tokenNs = await namespaceById(tx, token.namespace?.id)
   if (!tokenNs || !isWithin(ns, tokenNs)) throw new Failure('permission_denied')
-  const acl = await core.aclOf(tx, token)
+  const { acl } = await core.grantsOf(tx, token)
   const named = (path: string) => policyPathOf({ ns, tokenNs }, path)
   return {
     anyBelow: (path) => acl.anyBelow(named(path)),

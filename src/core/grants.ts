@@ -1,0 +1,142 @@
+/**
+ * What a token may do: its policies, those of its entity and of the groups that is in, as they are
+ * now. Worked out anew when one of the entries it was read from has become another object, and only
+ * then: a token that comes again costs a look at each of them, no listing and no promise.
+ */
+import { type Scope } from '../barrier/space.ts'
+import { type Awaitable } from '../storage/store.ts'
+import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
+import { requireStanding, type Standing, union } from './identity/standing.ts'
+import { templateValues } from './identity/template-values.ts'
+import { type Policy } from './policies.ts'
+import { getPolicy, type PolicyEntry, rulesOf } from './policy-store.ts'
+import { type TokenEntry } from './tokens.ts'
+
+export type Grants = {
+  readonly acl: Acl
+  readonly identityPolicies: readonly string[]
+  /** The entity now: another than the token's when that has been merged. Empty = none. */
+  readonly entityId: string
+}
+
+/** What an ACL was made of: it is the same ACL as long as these are the same objects. */
+type Compiled = { parts: readonly (object | undefined)[]; acl: Acl }
+/** What a token was granted, with every entry that was read for it: what has to be looked at again. */
+type Seen = { reads: readonly Read[]; grants: Grants }
+type Read = { path: string; entry: object | undefined }
+
+const COMPILED_MAX = 5_000
+const NONE: readonly string[] = []
+const ROOT_GRANTS: Grants = { acl: ROOT_ACL, identityPolicies: NONE, entityId: '' }
+
+/**
+ * The grants of a token, as its policies, its entity and its groups are in the scope, which is that of
+ * the token's namespace. Refuses a token whose entity is disabled or gone.
+ */
+export function grantsFinder(): (
+  scope: Scope,
+  token: TokenEntry,
+  now: number,
+) => Awaitable<Grants> {
+  // By namespace and names, not by token: ten thousand tokens of one role share one ACL.
+  const compiled = new Map<string, Compiled>()
+  /** What a token's grants were when it came last. */
+  const seen = new WeakMap<TokenEntry, Seen>()
+
+  async function find(scope: Scope, token: TokenEntry, now: number): Promise<Grants> {
+    const reads: Read[] = []
+    const watched = watch(scope, reads)
+    const { entityId } = token
+    const standing = entityId === '' ? undefined : await requireStanding(watched, entityId)
+    const identityPolicies = standing?.policies ?? NONE
+    const acl = isRoot(token)
+      ? ROOT_ACL
+      : await aclOf(watched, union(token.policies, identityPolicies), { token, standing, now })
+    const grants = { acl, identityPolicies, entityId: standing?.entity.id ?? '' }
+    seen.set(token, { reads, grants })
+    return grants
+  }
+
+  async function aclOf(
+    scope: Scope,
+    names: readonly string[],
+    { token, standing, now }: { token: TokenEntry; standing: Standing | undefined; now: number },
+  ): Promise<Acl> {
+    const entries: (PolicyEntry | undefined)[] = []
+    for (const name of names) entries.push(await getPolicy(scope, name))
+    // Where nothing is templated, the same names are the same ACL for everyone.
+    const own = standing && entries.some((entry) => entry && isTemplated(rulesOf(entry)))
+    const parts = own ? [...entries, standing.entity, ...standing.groups] : entries
+    const key = JSON.stringify([token.namespace?.uuid, own ? standing.entity.id : '', ...names])
+    let known = compiled.get(key)
+    if (!known || !isSame(known.parts, parts) || !isFresh(known.acl, now)) {
+      known = { parts, acl: compile(entries, own ? templateValues(standing) : undefined, now) }
+      if (compiled.size >= COMPILED_MAX) compiled.clear()
+      compiled.set(key, known)
+    }
+    return known.acl
+  }
+
+  return (scope, token, now) => {
+    if (token.entityId === '' && isRoot(token)) return ROOT_GRANTS
+    const last = seen.get(token)
+    return last && isFresh(last.grants.acl, now) && isUnchanged(scope, last)
+      ? last.grants
+      : find(scope, token, now)
+  }
+}
+
+/** Only the root namespace has root tokens: elsewhere the name grants nothing. */
+const isRoot = ({ policies, namespace }: TokenEntry) => policies.includes('root') && !namespace
+
+/** A view of the scope that notes what is read through it. */
+function watch(scope: Scope, reads: Read[]): Scope {
+  const note = <T extends object>(path: string, entry: T | undefined) => {
+    reads.push({ path, entry })
+    return entry
+  }
+  return {
+    get<T extends object>(path: string): Awaitable<T | undefined> {
+      const found = scope.get<T>(path)
+      return found instanceof Promise ? found.then((late) => note(path, late)) : note(path, found)
+    },
+    put: refuseToWrite,
+    remove: refuseToWrite,
+    list: refuseToWrite,
+    keyring: scope.keyring,
+  }
+}
+
+function refuseToWrite(): never {
+  throw new TypeError('what a token may do is read by key, and only read')
+}
+
+const isTemplated = (policy: Policy) => policy.rules.some(({ templated }) => templated)
+
+const isFresh = (acl: Acl, now: number) => (acl.goodUntil ?? Infinity) > now
+
+const isSame = (before: Compiled['parts'], after: Compiled['parts']) =>
+  before.length === after.length && before.every((part, i) => part === after[i])
+
+/** Whether each entry is still the same object; the transaction remembers that it was read. */
+function isUnchanged(scope: Scope, { reads }: Seen): boolean {
+  return reads.every(({ path, entry }) => {
+    const now = scope.get(path)
+    if (!(now instanceof Promise)) return now === entry
+    // It has to be fetched, which the caller does again and minds its errors.
+    now.catch(() => {})
+    return false
+  })
+}
+
+function compile(
+  entries: readonly (PolicyEntry | undefined)[],
+  resolve: ((expression: string) => string | undefined) | undefined,
+  now: number,
+): Acl {
+  const found = entries.filter((entry) => entry !== undefined)
+  return compileAcl(
+    found.map((entry) => ({ name: entry.name, policy: rulesOf(entry) })),
+    { now: new Date(now), ...(resolve && { resolve }) },
+  )
+}
