@@ -7,6 +7,7 @@ import { rfc3339 } from '../lib/clock.ts'
 import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type DeviceView } from './audit.ts'
+import { union } from './identity/standing.ts'
 import { type Mount } from './mounts.ts'
 import { type Namespace } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
@@ -16,7 +17,10 @@ import { errorText } from './envelope.ts'
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
 const grantingTexts = new WeakMap<readonly string[], string>()
-const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, string>>()
+const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, AuthText>>()
+
+/** What the device prints of a token, for the policies its entity gave it then. */
+type AuthText = { identityPolicies: readonly string[]; text: string }
 
 const quote = (value: unknown) => JSON.stringify(value)
 
@@ -53,9 +57,12 @@ function authPart(turn: Turn, device: DeviceView): string {
   }
   let texts = authTexts.get(token)
   if (!texts) authTexts.set(token, (texts = new WeakMap()))
-  let text = texts.get(device)
-  if (text === undefined) texts.set(device, (text = tokenPart(token, request.token ?? '', device)))
-  return `,"auth":{${text},${results}}`
+  const { identityPolicies } = turn
+  let known = texts.get(device)
+  if (known?.identityPolicies !== identityPolicies) {
+    texts.set(device, (known = { identityPolicies, text: tokenPart(turn, token, device) }))
+  }
+  return `,"auth":{${known.text},${results}}`
 }
 
 function granting(turn: Turn): string {
@@ -73,14 +80,19 @@ function granting(turn: Turn): string {
   return text
 }
 
-function tokenPart(token: TokenEntry, id: string, { hasher, hashAccessor }: DeviceView): string {
+function tokenPart(
+  { request, identityPolicies }: Turn,
+  token: TokenEntry,
+  { hasher, hashAccessor }: DeviceView,
+): string {
   const accessor = token.accessor && (hashAccessor ? hasher.hash(token.accessor) : token.accessor)
   const parts = [
-    `"client_token":"${hasher.hash(id)}"`,
+    `"client_token":"${hasher.hash(request.token ?? '')}"`,
     ...(accessor ? [`"accessor":${quote(accessor)}`] : []),
     `"display_name":${quote(token.displayName)}`,
-    `"policies":${quote(token.policies)}`,
+    `"policies":${quote(union(token.policies, identityPolicies))}`,
     `"token_policies":${quote(token.policies)}`,
+    ...(identityPolicies.length > 0 ? [`"identity_policies":${quote(identityPolicies)}`] : []),
     `"metadata":${quote(token.meta)}`,
     ...(token.entityId ? [`"entity_id":${quote(token.entityId)}`] : []),
     ...(token.numUses > 0 ? [`"remaining_uses":${token.numUses}`] : []),

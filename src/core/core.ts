@@ -33,7 +33,6 @@ import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { type Grants, grantsFinder } from './grants.ts'
-import { scopeOfHome } from './namespaces.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { type Request, type Response, type Turn } from './turn.ts'
 
@@ -208,7 +207,7 @@ export function createCore(options: CoreOptions): Core {
       if (!keep.space) throw new Failure('sealed')
       await keep.space.commit(tx)
     },
-    grantsOf: (tx, token) => grantsOf(scopeOfHome(tx, token.namespace), token, clock.now()),
+    grantsOf: (tx, token) => grantsOf(tx, token, clock.now()),
     sysMount: (path) => (path.startsWith('sys/') ? sysMount : undefined),
     observe: options.observe,
     help: (turn) => {

@@ -6,8 +6,9 @@
 import { type Scope } from '../barrier/space.ts'
 import { type Awaitable } from '../storage/store.ts'
 import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
-import { requireStanding, type Standing, union } from './identity/standing.ts'
+import { requireStanding, type Standing, standingOf, union } from './identity/standing.ts'
 import { templateValues } from './identity/template-values.ts'
+import { scopeOfHome } from './namespaces.ts'
 import { type Policy } from './policies.ts'
 import { getPolicy, type PolicyEntry, rulesOf } from './policy-store.ts'
 import { type TokenEntry } from './tokens.ts'
@@ -30,28 +31,25 @@ const NONE: readonly string[] = []
 const ROOT_GRANTS: Grants = { acl: ROOT_ACL, identityPolicies: NONE, entityId: '' }
 
 /**
- * The grants of a token, as its policies, its entity and its groups are in the scope, which is that of
- * the token's namespace. Refuses a token whose entity is disabled or gone.
+ * The grants of a token, as its policies, its entity and its groups are in this transaction, in the
+ * namespace it belongs to. Refuses a token whose entity is disabled or gone.
  */
-export function grantsFinder(): (
-  scope: Scope,
-  token: TokenEntry,
-  now: number,
-) => Awaitable<Grants> {
+export function grantsFinder(): (tx: Scope, token: TokenEntry, now: number) => Awaitable<Grants> {
   // By namespace and names, not by token: ten thousand tokens of one role share one ACL.
   const compiled = new Map<string, Compiled>()
   /** What a token's grants were when it came last. */
   const seen = new WeakMap<TokenEntry, Seen>()
 
-  async function find(scope: Scope, token: TokenEntry, now: number): Promise<Grants> {
+  async function find(tx: Scope, token: TokenEntry, now: number): Promise<Grants> {
     const reads: Read[] = []
-    const watched = watch(scope, reads)
-    const { entityId } = token
-    const standing = entityId === '' ? undefined : await requireStanding(watched, entityId)
-    const identityPolicies = standing?.policies ?? NONE
+    const watched = watch(tx, reads)
+    const scope = scopeOfHome(watched, token.namespace)
+    const standing = await requireEntity(watched, token)
+    const own = token.entityHome === undefined ? standing : undefined
+    const identityPolicies = own?.policies ?? NONE
     const acl = isRoot(token)
       ? ROOT_ACL
-      : await aclOf(watched, union(token.policies, identityPolicies), { token, standing, now })
+      : await aclOf(scope, union(token.policies, identityPolicies), { token, standing: own, now })
     const grants = { acl, identityPolicies, entityId: standing?.entity.id ?? '' }
     seen.set(token, { reads, grants })
     return grants
@@ -77,17 +75,31 @@ export function grantsFinder(): (
     return known.acl
   }
 
-  return (scope, token, now) => {
+  return (tx, token, now) => {
     if (token.entityId === '' && isRoot(token)) return ROOT_GRANTS
     const last = seen.get(token)
-    return last && isFresh(last.grants.acl, now) && isUnchanged(scope, last)
+    return last && isFresh(last.grants.acl, now) && isUnchanged(tx, last)
       ? last.grants
-      : find(scope, token, now)
+      : find(tx, token, now)
   }
 }
 
 /** Only the root namespace has root tokens: elsewhere the name grants nothing. */
 const isRoot = ({ policies, namespace }: TokenEntry) => policies.includes('root') && !namespace
+
+const entityScope = (tx: Scope, { entityHome, namespace }: TokenEntry): Scope =>
+  scopeOfHome(tx, entityHome === 'root' ? undefined : (entityHome ?? namespace))
+
+async function requireEntity(tx: Scope, token: TokenEntry): Promise<Standing | undefined> {
+  const { entityId } = token
+  return entityId === '' ? undefined : requireStanding(entityScope(tx, token), entityId)
+}
+
+/** What the entity of a token adds to its policies, to be told; whether it may act is not asked. */
+export async function identityPoliciesOf(tx: Scope, token: TokenEntry): Promise<readonly string[]> {
+  if (token.entityId === '' || token.entityHome !== undefined) return NONE
+  return (await standingOf(entityScope(tx, token), token.entityId))?.policies ?? NONE
+}
 
 /** A view of the scope that notes what is read through it. */
 function watch(scope: Scope, reads: Read[]): Scope {

@@ -5,6 +5,7 @@
 import { type Tx } from '../barrier/space.ts'
 import { type LoginGrant } from '../kit/reply.ts'
 import { formatShortDuration } from '../lib/duration.ts'
+import { type Standing, union } from './identity/standing.ts'
 import { type Mount } from './mounts.ts'
 import { type Namespace } from './namespaces.ts'
 import { type NewToken, type TokenEntry, type Tokens } from './tokens.ts'
@@ -56,13 +57,18 @@ export function lifetime(
   return { seconds, warnings }
 }
 
-/** The `auth` block of a reply. */
-export function authBlock(id: string, entry: TokenEntry, seconds: number): Record<string, unknown> {
+/** The `auth` block of a reply. `identityPolicies` come from the entity and are no part of the token. */
+export function authBlock(
+  id: string,
+  entry: TokenEntry,
+  { seconds, identityPolicies }: { seconds: number; identityPolicies: readonly string[] },
+): Record<string, unknown> {
   return {
     client_token: id,
     accessor: entry.accessor,
-    policies: entry.policies,
+    policies: union(entry.policies, identityPolicies),
     token_policies: entry.policies,
+    ...(identityPolicies.length > 0 && { identity_policies: identityPolicies }),
     metadata: entry.meta,
     lease_duration: seconds,
     renewable: entry.renewable,
@@ -82,13 +88,23 @@ function tokenTypeOf(grant: LoginGrant, mount: Mount): 'service' | 'batch' {
   return wanted === 'batch' || wanted === 'default-batch' ? 'batch' : 'service'
 }
 
+type NewLogin = {
+  grant: LoginGrant
+  mount: Mount
+  ns: Namespace
+  /** Of the entity that has logged in; undefined where the login names none. */
+  standing?: Standing | undefined
+  path: string
+  now: number
+}
+
 /** Issues the token of a login. The grant's policies are canonical already. */
 export function issueLogin(
   tx: Tx,
   tokens: Tokens,
-  login: { grant: LoginGrant; mount: Mount; ns: Namespace; path: string; now: number },
+  login: NewLogin,
 ): { auth: Record<string, unknown>; entry: TokenEntry; warnings: string[] } {
-  const { grant, mount, now } = login
+  const { grant, mount, standing, now } = login
   const { token } = grant
   const type = tokenTypeOf(grant, mount)
   const batch = type === 'batch'
@@ -119,13 +135,14 @@ export function issueLogin(
     renewable: !batch && (grant.renewable ?? true),
     orphan: true,
     type,
-    entityId: '',
+    entityId: standing?.entity.id ?? '',
     boundCidrs: [...token.boundCidrs],
     loginMount: mount.entry.uuid,
     ...(grant.internal && { internal: grant.internal }),
   }
   const { id, entry } = tokens.create(tx, fresh, login.ns)
-  return { auth: authBlock(id, entry, seconds), entry, warnings }
+  const auth = authBlock(id, entry, { seconds, identityPolicies: standing?.policies ?? [] })
+  return { auth, entry, warnings }
 }
 
 /** `<mount path>-<alias>`, with the mount's slashes as dashes. */

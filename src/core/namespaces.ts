@@ -92,12 +92,12 @@ export function saveNamespaces(tx: Tx, entries: readonly NamespaceEntry[]): void
 export const prefixOfHome = (home: Home | undefined): string => (home ? `ns/${home.uuid}/` : '')
 
 /** The entries of a namespace. */
-export function scopeIn(tx: Tx, { prefix }: Pick<Namespace, 'prefix'>): Scope {
+export function scopeIn(tx: Scope, { prefix }: Pick<Namespace, 'prefix'>): Scope {
   return prefix === '' ? tx : scopeUnder(tx, prefix)
 }
 
 /** The entries of the namespace that an entry belongs to. */
-export const scopeOfHome = (tx: Tx, home: Home | undefined): Scope =>
+export const scopeOfHome = (tx: Scope, home: Home | undefined): Scope =>
   scopeIn(tx, { prefix: prefixOfHome(home) })
 
 /** How an entry says where it belongs. */

@@ -2,7 +2,7 @@
 import { type Call, type EntryStore } from '../kit/call.ts'
 import { type Endpoint, type Verb } from '../kit/engine.ts'
 import { Failure } from '../kit/failure.ts'
-import { type Answer, Reply } from '../kit/reply.ts'
+import { type Answer, type LoginGrant, Reply } from '../kit/reply.ts'
 import { JsonText } from '../kit/json-text.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import { StoreConflict } from '../storage/store.ts'
@@ -10,6 +10,7 @@ import { requestEntry, responseEntry } from './audit-entry.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
+import { entityOfLogin } from './identity/login.ts'
 import { union } from './identity/standing.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
@@ -232,17 +233,21 @@ function isEmpty(data: object): boolean {
   return true
 }
 
-export function issue(turn: Turn, core: Core): void {
-  const { reply, tx, mount, ns } = turn
-  if (!reply || !tx || !mount) return
-  if (reply.login) {
-    const grant = reply.login
-    const issued = issueLogin(tx, core.tokens, { grant, mount, ns, path: turn.path, now: turn.now })
-    reply.auth = issued.auth
-    turn.made.tokens.push(issued.entry)
-    if (issued.warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...issued.warnings]
-  }
-  if (reply.lease) issueLease(turn, core)
+export function issue(turn: Turn, core: Core): Promise<void> | void {
+  const { reply } = turn
+  if (reply?.login) return issueToken(turn, core, reply.login)
+  if (reply?.lease) issueLease(turn, core)
+}
+
+async function issueToken(turn: Turn, core: Core, grant: LoginGrant): Promise<void> {
+  const { reply, tx, scope, mount, ns, now } = turn
+  if (!reply || !tx || !scope || !mount) return
+  const login = { grant, mount: mount.entry, random: core.random, now }
+  const standing = await entityOfLogin(scope, login)
+  const issued = issueLogin(tx, core.tokens, { grant, mount, ns, standing, path: turn.path, now })
+  reply.auth = issued.auth
+  turn.made.tokens.push(issued.entry)
+  if (issued.warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...issued.warnings]
 }
 
 function issueLease(turn: Turn, core: Core): void {

@@ -66,6 +66,8 @@ export type TokenEntry = {
   parent?: string
   type: 'service' | 'batch'
   entityId: string
+  /** Where that entity is, when it is not of the token's own namespace; it then grants nothing. */
+  entityHome?: Home | 'root'
   boundCidrs: string[]
   /** A token role's name. */
   role?: string

@@ -14,11 +14,12 @@ import { type Core } from '../core.ts'
 import { scopeOf } from '../turn.ts'
 import { aliasOn, newAlias, requireAuthMount, without } from './alias.ts'
 import { aliasIds, entityByAlias, entityByAliasId, entityById, saveEntity } from './entities.ts'
-import { mountsByAccessor, newEntity } from './entity-endpoints.ts'
+import { viewOf } from './entity-endpoints.ts'
 import { type Alias, type Entity } from './entity.ts'
 import { checkedName, checkedPairs } from './fields.ts'
+import { newEntity } from './new-entity.ts'
 import { foldName } from './name-index.ts'
-import { aliasInfo, type MountsByAccessor, shownAlias } from './shown.ts'
+import { aliasInfo, type View, shownAlias } from './shown.ts'
 
 const fields = {
   name: t.string({ help: 'What the mount calls the entity.' }),
@@ -56,7 +57,7 @@ function endpointsAt(core: Core, path: string): Endpoint[] {
     endpoint(`${path}/id`, {
       help: 'The ids of all aliases.',
       fields: {},
-      list: async (call) => list(scopeOf(call as never), await mountsByAccessor(core, call)),
+      list: async (call) => list(scopeOf(call as never), await viewOf(core, call)),
     }),
     endpoint(`${path}/id/:id`, {
       help: 'An alias.',
@@ -64,11 +65,9 @@ function endpointsAt(core: Core, path: string): Endpoint[] {
       async read(call) {
         const found = await held(call)
         if (!found) return undefined
+        const view = await viewOf(core, call)
         const { alias, entity } = found
-        return {
-          ...shownAlias(alias, entity.id, await mountsByAccessor(core, call)),
-          namespace_id: 'root',
-        }
+        return { ...shownAlias(alias, entity.id, view), namespace_id: view.namespaceId }
       },
       write: (call) => write(core, call, call.data),
       async delete(call) {
@@ -89,13 +88,13 @@ async function heldBy(scope: Scope, aliasId: string): Promise<Held | undefined> 
   return entity && alias && { alias, entity }
 }
 
-async function list(scope: Scope, mounts: MountsByAccessor) {
+async function list(scope: Scope, view: View) {
   const keys: string[] = []
   const key_info: Record<string, unknown> = {}
   for (const id of await aliasIds(scope)) {
     const held = await heldBy(scope, id)
     if (!held) continue
-    const { id: _, ...info } = aliasInfo(held.alias, mounts)
+    const { id: _, ...info } = aliasInfo(held.alias, view)
     keys.push(id)
     key_info[id] = {
       ...info,
@@ -117,7 +116,7 @@ type Target = {
 
 async function write(core: Core, call: Call<unknown>, data: Write) {
   const scope = scopeOf(call as never)
-  const mounts = await mountsByAccessor(core, call)
+  const view = await viewOf(core, call)
   const given = data.custom_metadata && call.body['custom_metadata'] !== null
   const target = {
     canonicalId: data.canonical_id || data.entity_id || undefined,
@@ -128,12 +127,12 @@ async function write(core: Core, call: Call<unknown>, data: Write) {
     const { alias } = held
     const name = checkedName(data.name || alias.name)
     const mountAccessor = data.mount_accessor || alias.mount_accessor
-    if (mountAccessor !== alias.mount_accessor) requireAuthMount(mounts, mountAccessor)
+    if (mountAccessor !== alias.mount_accessor) requireAuthMount(view, mountAccessor)
     return change(scope, held, { ...target, name, mountAccessor, now: call.now })
   }
   const name = checkedName(data.name || refuse('missing alias name'))
   const mountAccessor = data.mount_accessor || refuse('missing mount_accessor')
-  requireAuthMount(mounts, mountAccessor)
+  requireAuthMount(view, mountAccessor)
   const known = await entityByAlias(scope, mountAccessor, name)
   const alias = known && aliasOn(known, mountAccessor)
   const full = { ...target, name, mountAccessor }

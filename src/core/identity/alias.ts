@@ -3,7 +3,7 @@ import { refuse } from '../../kit/failure.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { type Random, uuid } from '../../lib/random.ts'
 import { type Alias, type Entity } from './entity.ts'
-import { type MountsByAccessor } from './shown.ts'
+import { type View } from './shown.ts'
 
 export type NewAlias = { name: string; mountAccessor: string; local?: boolean }
 
@@ -32,8 +32,8 @@ export const without = (entity: Entity, aliasId: string): Entity => ({
 })
 
 /** Only auth mounts know anybody. */
-export function requireAuthMount(mounts: MountsByAccessor, accessor: string): void {
-  if (mounts.get(accessor)?.class !== 'auth') {
+export function requireAuthMount(view: View, accessor: string): void {
+  if (view.mounts.get(accessor)?.class !== 'auth') {
     refuse(`invalid mount accessor ${JSON.stringify(accessor)}`)
   }
 }

@@ -13,7 +13,7 @@ import {
   removeEntity,
   saveEntity,
 } from './entities.ts'
-import { newEntity } from './entity-endpoints.ts'
+import { newEntity } from './new-entity.ts'
 import {
   groupById,
   groupsOf,

@@ -4,10 +4,9 @@ import { type Call } from '../../kit/call.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { refuse } from '../../kit/failure.ts'
 import { rfc3339 } from '../../lib/clock.ts'
-import { type Random, uuid } from '../../lib/random.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { scopeOf } from '../turn.ts'
+import { scopeOf, turnOf } from '../turn.ts'
 import { entityById, entityByName, entityIds, removeEntity, saveEntity } from './entities.ts'
 import {
   checkedName,
@@ -16,8 +15,9 @@ import {
   metadataField,
   policiesField,
 } from './fields.ts'
-import { aliasInfo, type MountsByAccessor, shownEntity } from './shown.ts'
+import { aliasInfo, type View, shownEntity } from './shown.ts'
 import { type Entity } from './entity.ts'
+import { newEntity } from './new-entity.ts'
 
 const idField = t.segment({ help: 'Id of the entity.' })
 const nameField = t.rest({ help: 'Name of the entity; case does not matter.' })
@@ -37,7 +37,7 @@ type Change = {
 
 export function entityEndpoints(core: Core): Endpoint[] {
   const shown = async (call: Call<unknown>, entity: Entity | undefined) =>
-    entity && shownEntity(scopeOf(call as never), entity, await mountsByAccessor(core, call))
+    entity && shownEntity(scopeOf(call as never), entity, await viewOf(core, call))
   const remove = async (call: Call<unknown>, entity: Entity | undefined) => {
     if (entity) await removeEntity(scopeOf(call as never), entity.id)
     return undefined
@@ -61,8 +61,8 @@ export function entityEndpoints(core: Core): Endpoint[] {
       fields: {},
       list: async (call) => {
         const entities = await allEntities(scopeOf(call as never))
-        const mounts = await mountsByAccessor(core, call)
-        return listed(entities, mounts)
+        const view = await viewOf(core, call)
+        return listed(entities, view)
       },
     }),
     endpoint('entity/id/:id', {
@@ -99,9 +99,12 @@ export function entityEndpoints(core: Core): Endpoint[] {
   ]
 }
 
-export async function mountsByAccessor(core: Core, call: Call<unknown>): Promise<MountsByAccessor> {
+export async function viewOf(core: Core, call: Call<unknown>): Promise<View> {
   const { mounts } = await core.mounts.table(scopeOf(call as never))
-  return new Map(mounts.map((entry) => [entry.accessor, entry]))
+  return {
+    namespaceId: turnOf(call as never).ns.id,
+    mounts: new Map(mounts.map((entry) => [entry.accessor, entry])),
+  }
 }
 
 export async function allEntities(scope: Scope): Promise<Entity[]> {
@@ -113,13 +116,13 @@ export async function allEntities(scope: Scope): Promise<Entity[]> {
   return found
 }
 
-function listed(entities: readonly Entity[], mounts: MountsByAccessor) {
+function listed(entities: readonly Entity[], view: View) {
   if (entities.length === 0) return undefined
   const info = entities.map(({ id, name, aliases }) => [
     id,
     {
       name,
-      ...(aliases.length > 0 && { aliases: aliases.map((alias) => aliasInfo(alias, mounts)) }),
+      ...(aliases.length > 0 && { aliases: aliases.map((alias) => aliasInfo(alias, view)) }),
     },
   ])
   return { keys: entities.map(({ id }) => id), key_info: Object.fromEntries(info) }
@@ -154,20 +157,4 @@ async function subject(scope: Scope, { id, name }: Change): Promise<Entity | und
   const byId = (await entityById(scope, id)) ?? refuse('entity not found from id')
   if (byName && byName.id !== byId.id) refuse('entity name is already in use')
   return byId
-}
-
-export function newEntity(random: Random, now: number, name?: string): Entity {
-  const at = rfc3339(now)
-  return {
-    id: uuid(random),
-    name: name ?? `entity_${random(4).toString('hex')}`,
-    metadata: {},
-    policies: [],
-    disabled: false,
-    aliases: [],
-    merged_entity_ids: [],
-    group_ids: [],
-    creation_time: at,
-    last_update_time: at,
-  }
 }

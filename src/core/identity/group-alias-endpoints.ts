@@ -11,20 +11,12 @@ import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { scopeOf } from '../turn.ts'
 import { newAlias, requireAuthMount } from './alias.ts'
-import { mountsByAccessor } from './entity-endpoints.ts'
+import { viewOf } from './entity-endpoints.ts'
 import { type Alias, type Group } from './entity.ts'
 import { checkedName } from './fields.ts'
-import { newGroup } from './group-write.ts'
-import {
-  groupAliasIds,
-  groupByAlias,
-  groupByAliasId,
-  groupById,
-  memberIds,
-  saveGroup,
-  setMember,
-} from './groups.ts'
-import { aliasInfo, type MountsByAccessor, shownAlias } from './shown.ts'
+import { changed, empty, newGroup, takeAlias } from './group-write.ts'
+import { groupAliasIds, groupByAlias, groupByAliasId, groupById, saveGroup } from './groups.ts'
+import { aliasInfo, type View, shownAlias } from './shown.ts'
 
 const fields = {
   name: t.string({ help: 'What the mount calls the group.' }),
@@ -52,7 +44,7 @@ export function groupAliasEndpoints(core: Core): Endpoint[] {
     endpoint('group-alias/id', {
       help: 'The ids of all group aliases.',
       fields: {},
-      list: async (call) => list(scopeOf(call as never), await mountsByAccessor(core, call)),
+      list: async (call) => list(scopeOf(call as never), await viewOf(core, call)),
     }),
     endpoint('group-alias/id/:id', {
       help: 'A group alias.',
@@ -60,8 +52,8 @@ export function groupAliasEndpoints(core: Core): Endpoint[] {
       async read(call) {
         const found = await held(call)
         if (!found) return undefined
-        const mounts = await mountsByAccessor(core, call)
-        return { ...shownAlias(found.alias, found.group.id, mounts), namespace_id: 'root' }
+        const view = await viewOf(core, call)
+        return { ...shownAlias(found.alias, found.group.id, view), namespace_id: view.namespaceId }
       },
       write: (call) => write(core, call, call.data),
       async delete(call) {
@@ -78,37 +70,18 @@ async function heldBy(scope: Scope, aliasId: string): Promise<Held | undefined> 
   return group?.alias && { alias: group.alias, group }
 }
 
-async function list(scope: Scope, mounts: MountsByAccessor) {
+async function list(scope: Scope, view: View) {
   const keys: string[] = []
   const key_info: Record<string, unknown> = {}
   for (const aliasId of await groupAliasIds(scope)) {
     const held = await heldBy(scope, aliasId)
     if (!held) continue
-    const { id: _, ...info } = aliasInfo(held.alias, mounts)
+    const { id: _, ...info } = aliasInfo(held.alias, view)
     keys.push(aliasId)
     key_info[aliasId] = { ...info, canonical_id: held.group.id }
   }
   return keys.length > 0 ? { keys, key_info } : undefined
 }
-
-/** Without its alias nobody can come into an external group, nor leave it: so it is emptied. */
-async function takeAlias(scope: Scope, group: Group, now: number): Promise<void> {
-  const { alias: _, ...rest } = group
-  await saveGroup(scope, changed(rest, now))
-  await empty(scope, group.id)
-}
-
-async function empty(scope: Scope, groupId: string): Promise<void> {
-  for (const entityId of await memberIds(scope, groupId)) {
-    await setMember(scope, { groupId, entityId, is: false })
-  }
-}
-
-const changed = (group: Group, now: number): Group => ({
-  ...group,
-  modify_index: group.modify_index + 1,
-  last_update_time: rfc3339(now),
-})
 
 async function write(core: Core, call: Call<unknown>, data: Write) {
   const scope = scopeOf(call as never)
@@ -117,7 +90,7 @@ async function write(core: Core, call: Call<unknown>, data: Write) {
   const name = checkedName(data.name || byId?.alias.name || refuse('missing alias name'))
   const mountAccessor =
     data.mount_accessor || byId?.alias.mount_accessor || refuse('missing mount_accessor')
-  requireAuthMount(await mountsByAccessor(core, call), mountAccessor)
+  requireAuthMount(await viewOf(core, call), mountAccessor)
   const holder = await groupByAlias(scope, mountAccessor, name)
   const byFactors = holder?.alias && { alias: holder.alias, group: holder }
   if (byId && byFactors && byFactors.alias.id !== byId.alias.id) {

@@ -6,12 +6,12 @@ import { refuse } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { scopeOf } from '../turn.ts'
-import { mountsByAccessor } from './entity-endpoints.ts'
+import { viewOf } from './entity-endpoints.ts'
 import { type Group } from './entity.ts'
 import { metadataField, policiesField } from './fields.ts'
 import { type GroupChange, writeGroup } from './group-write.ts'
 import { groupById, groupByName, groupIds, memberIds, removeGroup } from './groups.ts'
-import { aliasInfo, type MountsByAccessor, shownGroup } from './shown.ts'
+import { aliasInfo, type View, shownGroup } from './shown.ts'
 
 const common = {
   type: t.string({ help: 'internal, or external: its members come with logins.', clear: true }),
@@ -23,7 +23,7 @@ const common = {
 
 export function groupEndpoints(core: Core): Endpoint[] {
   const shown = async (call: Call<unknown>, group: Group | undefined) =>
-    group && shownGroup(scopeOf(call as never), group, await mountsByAccessor(core, call))
+    group && shownGroup(scopeOf(call as never), group, await viewOf(core, call))
   const remove = async (call: Call<unknown>, group: Group | undefined) => {
     if (group) await removeGroup(scopeOf(call as never), group.id)
     return undefined
@@ -45,7 +45,7 @@ export function groupEndpoints(core: Core): Endpoint[] {
     endpoint('group/id', {
       help: 'The ids of all groups.',
       fields: {},
-      list: async (call) => listed(scopeOf(call as never), await mountsByAccessor(core, call)),
+      list: async (call) => listed(scopeOf(call as never), await viewOf(core, call)),
     }),
     endpoint('group/id/:id', {
       help: 'A group, by its id.',
@@ -89,7 +89,7 @@ async function allGroups(scope: Scope): Promise<Group[]> {
   return found
 }
 
-async function listed(scope: Scope, mounts: MountsByAccessor) {
+async function listed(scope: Scope, view: View) {
   const groups = await allGroups(scope)
   if (groups.length === 0) return undefined
   const key_info: Record<string, unknown> = {}
@@ -98,7 +98,7 @@ async function listed(scope: Scope, mounts: MountsByAccessor) {
       name,
       num_member_entities: (await memberIds(scope, id)).length,
       num_parent_groups: parent_group_ids.length,
-      ...(alias && { alias: aliasInfo(alias, mounts) }),
+      ...(alias && { alias: aliasInfo(alias, view) }),
     }
   }
   return { keys: groups.map(({ id }) => id), key_info }

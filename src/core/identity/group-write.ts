@@ -115,3 +115,22 @@ async function setChildren(
   for (const childId of now.difference(before))
     await setChild(scope, { groupId, childId, is: true })
 }
+
+/** Without its alias nobody can come into an external group, nor leave it: so it is emptied. */
+export async function takeAlias(scope: Scope, group: Group, now: number): Promise<void> {
+  const { alias: _, ...rest } = group
+  await saveGroup(scope, changed(rest, now))
+  await empty(scope, group.id)
+}
+
+export async function empty(scope: Scope, groupId: string): Promise<void> {
+  for (const entityId of await memberIds(scope, groupId)) {
+    await setMember(scope, { groupId, entityId, is: false })
+  }
+}
+
+export const changed = (group: Group, now: number): Group => ({
+  ...group,
+  modify_index: group.modify_index + 1,
+  last_update_time: rfc3339(now),
+})

@@ -6,7 +6,7 @@ import { type Awaitable } from '../../storage/store.ts'
 import { type Core } from '../core.ts'
 import { scopeOf } from '../turn.ts'
 import { entityByAlias, entityByAliasId, entityById, entityByName } from './entities.ts'
-import { mountsByAccessor } from './entity-endpoints.ts'
+import { viewOf } from './entity-endpoints.ts'
 import { groupByAlias, groupByAliasId, groupById, groupByName } from './groups.ts'
 import { shownEntity, shownGroup } from './shown.ts'
 
@@ -39,7 +39,7 @@ export function lookupEndpoints(core: Core): Endpoint[] {
           aliasId: (id) => entityByAliasId(scope, id),
           alias: (accessor, name) => entityByAlias(scope, accessor, name),
         })
-        return entity && shownEntity(scope, entity, await mountsByAccessor(core, call))
+        return entity && shownEntity(scope, entity, await viewOf(core, call))
       },
       example: { name: 'alice' },
     }),
@@ -54,7 +54,7 @@ export function lookupEndpoints(core: Core): Endpoint[] {
           aliasId: (id) => groupByAliasId(scope, id),
           alias: (accessor, name) => groupByAlias(scope, accessor, name),
         })
-        return group && shownGroup(scope, group, await mountsByAccessor(core, call))
+        return group && shownGroup(scope, group, await viewOf(core, call))
       },
       example: { name: 'web team' },
     }),

@@ -4,6 +4,7 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
+import { entityIds } from '../identity/entities.ts'
 import { scopeOf } from '../turn.ts'
 
 export function counterEndpoints(core: Core): Endpoint[] {
@@ -14,6 +15,14 @@ export function counterEndpoints(core: Core): Endpoint[] {
       async read(call) {
         const accessors = await core.tokens.accessors(scopeOf(call as never))
         return { counters: { service_tokens: { total: accessors.length } } }
+      },
+    }),
+    endpoint('internal/counters/entities', {
+      help: 'How many entities there are.',
+      fields: {},
+      async read(call) {
+        const ids = await entityIds(scopeOf(call as never))
+        return { counters: { entities: { total: ids.length } } }
       },
     }),
     endpoint('internal/counters/requests', {

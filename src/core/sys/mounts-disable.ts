@@ -10,6 +10,7 @@ import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { StoreConflict } from '../../storage/store.ts'
 import { type Core } from '../core.ts'
+import { forgetMount } from '../identity/forget-mount.ts'
 import { type LeaseEntry, leasesUnder, startRevoking } from '../leases.ts'
 import { type MountEntry, prefixOf } from '../mounts.ts'
 import { type Namespace, namespacesOf, ROOT, scopeIn } from '../namespaces.ts'
@@ -63,7 +64,7 @@ async function endAtOnce(core: Core, tx: Tx, ending: Ending): Promise<boolean> {
     if (!lease.revoking) startRevoking(tx, lease, now)
   }
   if (!tokensEnded || leases.length > 0) return false
-  return removeSome(scope, entry)
+  return removeSome(scope, entry, now)
 }
 
 /** All leases the mount has issued, wherever it was mounted then. */
@@ -101,8 +102,9 @@ async function endToken(core: Core, tx: Tx, { uid, now }: { uid: string; now: nu
 }
 
 /** Removes the next entries of the mount's data; true when there are no more. */
-async function removeSome(scope: Scope, entry: MountEntry): Promise<boolean> {
+async function removeSome(scope: Scope, entry: MountEntry, now: number): Promise<boolean> {
   const budget = { left: BATCH }
+  if (entry.class === 'auth') await forgetMount(scope, entry.accessor, { budget, now })
   await removeUpTo(scope, prefixOf(entry), budget)
   return budget.left > 0
 }
@@ -177,7 +179,7 @@ async function finishOne(core: Core, ns: Namespace, entry: MountEntry): Promise<
   const after = await core.begin(false)
   if (!after || (await leasesOf(scopeIn(after, ns), entry)).length > 0) return false
   for (;;) {
-    const gone = await transact(core, (tx) => removeSome(scopeIn(tx, ns), entry))
+    const gone = await transact(core, (tx) => removeSome(scopeIn(tx, ns), entry, now))
     if (gone === undefined) return false
     if (gone) break
   }

@@ -7,8 +7,10 @@ import { refuse } from '../../kit/failure.ts'
 import { type Reply, reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
+import { identityPoliciesOf } from '../grants.ts'
+import { entityOfLogin } from '../identity/login.ts'
 import { authBlock, lifetime } from '../issue.ts'
-import { ROOT } from '../namespaces.ts'
+import { homeOf, ROOT } from '../namespaces.ts'
 import { getPolicy } from '../policy-store.ts'
 import { type NewToken, type TokenEntry } from '../tokens.ts'
 import { scopeOf, turnOf, txOf } from '../turn.ts'
@@ -114,7 +116,7 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
     orphan: !child,
     ...(child && { parent: parent.uid }),
     type,
-    entityId: child ? parent.entityId : '',
+    ...(await entityOf(core, call, { parent, child })),
     boundCidrs: role ? [...role.token_bound_cidrs] : child ? [...parent.boundCidrs] : [],
     ...(role && { role: role.name }),
   }
@@ -125,10 +127,32 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
       call.warn(`Policy "${name}" does not exist`)
     }
   }
-  return reply({ auth: authBlock(id, entry, entry.ttlSeconds) })
+  const identityPolicies = await identityPoliciesOf(tx, entry)
+  return reply({ auth: authBlock(id, entry, { seconds: entry.ttlSeconds, identityPolicies }) })
 }
 
-/** Entities come with identity, which this build has not: the errors are there, the success is not. */
+/** The entity the role lets the caller name, or else a child's: the parent's. */
+async function entityOf(
+  core: Core,
+  call: CreateCall,
+  { parent, child }: { parent: TokenEntry; child: boolean },
+): Promise<Pick<NewToken, 'entityId' | 'entityHome'>> {
+  const { entity_alias: alias } = call.data
+  const { ns, tokenNs } = turnOf(call as never)
+  if (alias) {
+    const standing = await entityOfLogin(scopeOf(call as never), {
+      grant: { alias, metadata: {} },
+      mount: { accessor: call.mount.accessor, local: false },
+      random: core.random,
+      now: call.now,
+    })
+    return { entityId: standing?.entity.id ?? '' }
+  }
+  if (!child || parent.entityId === '') return { entityId: '' }
+  const entityHome = ns === tokenNs ? parent.entityHome : (homeOf(tokenNs).namespace ?? 'root')
+  return { entityId: parent.entityId, ...(entityHome && { entityHome }) }
+}
+
 function checkEntityAlias(alias: string | undefined, role: Role | undefined): void {
   if (!alias) return
   if (!role) refuse("'entity_alias' is only allowed in combination with token role")
@@ -136,7 +160,6 @@ function checkEntityAlias(alias: string | undefined, role: Role | undefined): vo
   if (!allowed.some((glob) => matchesGlob(glob, alias.toLowerCase()))) {
     refuse("invalid 'entity_alias' value")
   }
-  refuse("'entity_alias' is not supported by this build, which has no entities")
 }
 
 type Maker = { role: Role | undefined; parent: TokenEntry; type: TokenEntry['type']; root: boolean }

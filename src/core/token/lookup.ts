@@ -4,6 +4,7 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { Failure } from '../../kit/failure.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { type Core } from '../core.ts'
+import { identityPoliciesOf } from '../grants.ts'
 import { namespaceById } from '../namespaces.ts'
 import { type TokenEntry } from '../tokens.ts'
 import { txOf } from '../turn.ts'
@@ -54,9 +55,14 @@ export function lookupEndpoints(core: Core): Endpoint[] {
 }
 
 async function dataOf(call: Call<unknown>, entry: TokenEntry, id: string) {
-  const data = tokenData(entry, { id, now: call.now })
+  const tx = txOf(call as never)
+  const identityPolicies = await identityPoliciesOf(tx, entry)
+  const data = {
+    ...tokenData(entry, { id, now: call.now }),
+    ...(identityPolicies.length > 0 && { identity_policies: identityPolicies }),
+  }
   if (!entry.namespace) return data
-  const namespace = await namespaceById(txOf(call as never), entry.namespace.id)
+  const namespace = await namespaceById(tx, entry.namespace.id)
   return { ...data, namespace_path: namespace?.path ?? '' }
 }
 

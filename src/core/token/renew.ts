@@ -5,6 +5,7 @@ import { refuse } from '../../kit/failure.ts'
 import { type Reply, reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
+import { identityPoliciesOf } from '../grants.ts'
 import { authBlock } from '../issue.ts'
 import { type TokenEntry } from '../tokens.ts'
 import { txOf } from '../turn.ts'
@@ -62,6 +63,7 @@ async function renew(
     increment: call.data.increment,
   })
   core.tokens.save(txOf(call as never), entry)
-  const auth = authBlock(token.id, entry, seconds)
+  const identityPolicies = await identityPoliciesOf(txOf(call as never), entry)
+  const auth = authBlock(token.id, entry, { seconds, identityPolicies })
   return reply({ auth, ...(warnings.length > 0 && { warnings }) })
 }

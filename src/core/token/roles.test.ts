@@ -191,13 +191,20 @@ test('create with a role without lists keeps to the parent', async () => {
   equal(errorOf(await create({ policies: ['web'] })), 'child policies must be subset of parent')
 })
 
-test('create with a role refuses an entity alias', async () => {
-  const { role, create } = await house()
+test('create with a role takes the entity of an alias that the role allows, and no other', async () => {
+  const { ask, role, create } = await house()
   await role({})
   equal(errorOf(await create({ entity_alias: 'app' })), "invalid 'entity_alias' value")
   await role({ allowed_entity_aliases: ['app-*'] })
   equal(errorOf(await create({ entity_alias: 'other' })), "invalid 'entity_alias' value")
-  match(errorOf(await create({ entity_alias: 'APP-1' }))!, /not supported by this build/)
+  const made = authOf(await create({ entity_alias: 'APP-1' }))
+  equal(authOf(await create({ entity_alias: 'app-1' }))['entity_id'], made['entity_id'])
+  const entity = await ask('read', `identity/entity/id/${String(made['entity_id'])}`)
+  const [alias] = entity.body.data!['aliases'] as Record<string, unknown>[]
+  deepEqual([alias!['name'], alias!['mount_path']], ['APP-1', 'auth/token/'])
+
+  await ask('write', `identity/entity/id/${String(made['entity_id'])}`, { disabled: true })
+  equal((await create({ entity_alias: 'app-1' })).status, 403)
 })
 
 test('create with a role makes tokens as the role says', async () => {
