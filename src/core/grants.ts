@@ -9,7 +9,7 @@ import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
 import { requireStanding, type Standing, standingOf, union } from './identity/standing.ts'
 import { templateValues } from './identity/template-values.ts'
 import { scopeOfHome } from './namespaces.ts'
-import { type Policy } from './policies.ts'
+import { parsePolicy, type Policy } from './policies.ts'
 import { getPolicy, type PolicyEntry, rulesOf } from './policy-store.ts'
 import { type TokenEntry } from './tokens.ts'
 
@@ -37,6 +37,8 @@ const ROOT_GRANTS: Grants = { acl: ROOT_ACL, identityPolicies: NONE, entityId: '
 export function grantsFinder(): (tx: Scope, token: TokenEntry, now: number) => Awaitable<Grants> {
   // By namespace and names, not by token: ten thousand tokens of one role share one ACL.
   const compiled = new Map<string, Compiled>()
+  /** Of inline policies, which are few texts for many tokens. */
+  const inline = new Map<string, Acl>()
   /** What a token's grants were when it came last. */
   const seen = new WeakMap<TokenEntry, Seen>()
 
@@ -45,14 +47,29 @@ export function grantsFinder(): (tx: Scope, token: TokenEntry, now: number) => A
     const watched = watch(tx, reads)
     const scope = scopeOfHome(watched, token.namespace)
     const standing = await requireEntity(watched, token)
-    const own = token.entityHome === undefined ? standing : undefined
+    const own = bringsPolicies(token) ? standing : undefined
     const identityPolicies = own?.policies ?? NONE
-    const acl = isRoot(token)
-      ? ROOT_ACL
-      : await aclOf(scope, union(token.policies, identityPolicies), { token, standing: own, now })
+    const names = union(token.policies, identityPolicies)
+    const acl = fixedAcl(token) ?? (await aclOf(scope, names, { token, standing: own, now }))
     const grants = { acl, identityPolicies, entityId: standing?.entity.id ?? '' }
     seen.set(token, { reads, grants })
     return grants
+  }
+
+  /** Of the tokens that may do the same whatever is stored. */
+  function fixedAcl(token: TokenEntry): Acl | undefined {
+    if (token.inlinePolicy !== undefined) return inlineAcl(token.inlinePolicy)
+    return isRoot(token) ? ROOT_ACL : undefined
+  }
+
+  function inlineAcl(text: string): Acl {
+    let acl = inline.get(text)
+    if (!acl) {
+      acl = compileAcl([{ name: 'inline', policy: parsePolicy(text) }])
+      if (inline.size >= COMPILED_MAX) inline.clear()
+      inline.set(text, acl)
+    }
+    return acl
   }
 
   async function aclOf(
@@ -85,7 +102,12 @@ export function grantsFinder(): (tx: Scope, token: TokenEntry, now: number) => A
 }
 
 /** Only the root namespace has root tokens: elsewhere the name grants nothing. */
-const isRoot = ({ policies, namespace }: TokenEntry) => policies.includes('root') && !namespace
+const isRoot = ({ policies, namespace, inlinePolicy }: TokenEntry) =>
+  policies.includes('root') && !namespace && inlinePolicy === undefined
+
+/** An entity of another namespace must stand, but has no policies here. */
+const bringsPolicies = ({ entityId, entityHome, inlinePolicy }: TokenEntry) =>
+  entityId !== '' && entityHome === undefined && inlinePolicy === undefined
 
 const entityScope = (tx: Scope, { entityHome, namespace }: TokenEntry): Scope =>
   scopeOfHome(tx, entityHome === 'root' ? undefined : (entityHome ?? namespace))
@@ -97,7 +119,7 @@ async function requireEntity(tx: Scope, token: TokenEntry): Promise<Standing | u
 
 /** What the entity of a token adds to its policies, to be told; whether it may act is not asked. */
 export async function identityPoliciesOf(tx: Scope, token: TokenEntry): Promise<readonly string[]> {
-  if (token.entityId === '' || token.entityHome !== undefined) return NONE
+  if (!bringsPolicies(token)) return NONE
   return (await standingOf(entityScope(tx, token), token.entityId))?.policies ?? NONE
 }
 
