@@ -3,11 +3,16 @@
  * it. Entries of one turn of the event loop are written with one system call per device; whoever
  * recorded one waits for that before acting on it.
  */
-import { type AuditDevice, type AuditDeviceType } from '../kit/audit-device.ts'
+import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { Failure } from '../kit/failure.ts'
+import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
+import { type Clock } from '../lib/clock.ts'
+import { type Random } from '../lib/random.ts'
 import { type Awaitable } from '../storage/store.ts'
+import { AuditChain, auditSigner, type Checkpoint } from './audit-chain.ts'
 import { type Hasher, hasher } from './audit-hash.ts'
+import { type AuditWriter, auditWriter } from './audit-writer.ts'
 
 export type AuditEntry = {
   path: string
@@ -32,94 +37,94 @@ export type AuditLog = {
   readonly types: ReadonlyMap<string, AuditDeviceType>
   /** Opens and closes devices until they are those of the table. Cheap when nothing has changed. */
   follow(tx: Tx): Awaitable<void>
-  /** Whether there is any device: if not, nothing needs to be formatted. */
-  readonly active: boolean
   /** Resolves when the entry is written; rejects with audit_failed when no device took it. */
   record(format: (device: DeviceView) => string): Promise<void>
   device(path: string): DeviceView | undefined
+  /** A chain for a device that has this prefix before its lines. */
+  newChain(keyring: Keyring, prefix: string | undefined): AuditChain
   reopen(): void
   close(): void
 }
 
-type Open = DeviceView & { device: AuditDevice | undefined; lines: string[] }
+export type AuditLogOptions = {
+  types: readonly AuditDeviceType[]
+  clock: Clock
+  random: Random
+  report(trouble: string): void
+  /** Told of the checkpoints of a device, so that they are kept elsewhere too. */
+  witness?(path: string, checkpoint: Checkpoint): void
+}
 
-export function auditLog(
-  types: readonly AuditDeviceType[],
-  report: (trouble: string) => void,
-): AuditLog {
+type Open = DeviceView & { readonly writer: AuditWriter }
+
+export function auditLog(options: AuditLogOptions): AuditLog {
+  const { types, clock, random } = options
   const typeOf = new Map(types.map((type) => [type.type, type]))
   let followed: AuditTable | undefined
   let open = new Map<string, Open>()
   let flushing: Promise<void> | undefined
 
-  function openDevice(entry: AuditEntry): Open {
-    let device: AuditDevice | undefined
-    try {
-      device = typeOf.get(entry.type)?.open(entry.options)
-    } catch (error) {
-      // Stays in the table and counts as failing: silence must not look like an audit log.
-      report(`audit device ${entry.path} does not open: ${(error as Error).message}`)
-    }
+  const newChain = (keyring: Keyring, prefix: string | undefined) =>
+    new AuditChain(auditSigner(keyring), random, prefix)
+
+  function openDevice(entry: AuditEntry, keyring: Keyring): Open {
+    const { path, type, options: wanted } = entry
     return {
       entry,
-      device,
-      lines: [],
+      writer: auditWriter({
+        path,
+        open: () => typeOf.get(type)?.open(wanted),
+        newChain: () => newChain(keyring, wanted['prefix']),
+        clock,
+        report: (trouble) => options.report(trouble),
+        witness: (checkpoint) => options.witness?.(path, checkpoint),
+      }),
       hasher: hasher(entry.salt),
-      hashAccessor: entry.options['hmac_accessor'] !== 'false',
-      elideLists: entry.options['elide_list_responses'] === 'true',
+      hashAccessor: wanted['hmac_accessor'] !== 'false',
+      elideLists: wanted['elide_list_responses'] === 'true',
     }
   }
 
-  function flush(): boolean {
-    let taken = false
-    for (const { entry, device, lines } of open.values()) {
-      const text = lines.join('')
-      lines.length = 0
-      try {
-        if (!device) throw new Error('not open')
-        device.write(text)
-        taken = true
-      } catch (error) {
-        report(`audit device ${entry.path} failed: ${(error as Error).message}`)
-      }
-    }
-    return taken
+  /** Whether a device has taken the lines; a promise when only a slow one can tell. */
+  function flush(): Awaitable<boolean> {
+    const answers = [...open.values()].map(({ writer }) => writer.flush())
+    if (answers.includes(true)) return true
+    const slow = answers.filter((answer) => answer instanceof Promise)
+    return slow.length === 0 ? false : anyOf(slow)
   }
 
-  function adopt(table: AuditTable | undefined): void {
+  function adopt(table: AuditTable | undefined, keyring: Keyring): void {
     if (table === followed) return
     followed = table
     const next = new Map<string, Open>()
     for (const entry of table?.devices ?? []) {
       const same = open.get(entry.path)
-      next.set(entry.path, same?.entry.salt === entry.salt ? same : openDevice(entry))
+      const unchanged = same && JSON.stringify(same.entry) === JSON.stringify(entry)
+      next.set(entry.path, unchanged ? same : openDevice(entry, keyring))
     }
     const gone = [...open.values()].filter((o) => next.get(o.entry.path) !== o)
-    // What has been recorded for a device that goes away is still its own.
-    if (gone.some(({ lines }) => lines.length > 0)) flush()
     open = next
-    for (const { device } of gone) device?.close()
+    for (const { writer } of gone) writer.close()
   }
 
   return {
     types: typeOf,
-    get active() {
-      return open.size > 0
-    },
     follow(tx) {
       const table = tx.get<AuditTable>(AUDIT_PATH)
-      return table instanceof Promise ? table.then(adopt) : adopt(table)
+      return table instanceof Promise
+        ? table.then((found) => adopt(found, tx.keyring))
+        : adopt(table, tx.keyring)
     },
     record(format) {
       if (open.size === 0) return Promise.resolve()
-      for (const device of open.values()) {
-        device.lines.push(`${device.entry.options['prefix'] ?? ''}${format(device)}\n`)
-      }
+      for (const device of open.values()) device.writer.add(format(device))
       flushing ??= new Promise((done, failed) => {
+        const told = (taken: boolean) => (taken ? done() : failed(new Failure('audit_failed')))
         setImmediate(() => {
           flushing = undefined
-          if (flush()) done()
-          else failed(new Failure('audit_failed'))
+          const taken = flush()
+          if (taken instanceof Promise) void taken.then(told)
+          else told(taken)
         })
       })
       // Whoever recorded awaits it, some only at the end: a failure before that is not unhandled.
@@ -127,23 +132,25 @@ export function auditLog(
       return flushing
     },
     device: (path) => open.get(path),
+    newChain,
     reopen() {
-      for (const each of open.values()) {
-        const { entry, device } = each
-        try {
-          // One that could not be opened before may have its folder or its space back now.
-          if (device) device.reopen()
-          else each.device = typeOf.get(entry.type)?.open(entry.options)
-        } catch (error) {
-          report(`audit device ${entry.path} does not reopen: ${(error as Error).message}`)
-        }
-      }
+      for (const { writer } of open.values()) writer.reopen()
     },
     close() {
-      flush()
-      for (const { device } of open.values()) device?.close()
+      for (const { writer } of open.values()) writer.close()
       open.clear()
       followed = undefined
     },
   }
+}
+
+/** True as soon as one of them is. */
+async function anyOf(answers: readonly Promise<boolean>[]): Promise<boolean> {
+  const taken = answers.map(async (answer) => {
+    if (!(await answer)) throw new Error('not taken')
+  })
+  return Promise.any(taken).then(
+    () => true,
+    () => false,
+  )
 }

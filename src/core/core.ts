@@ -14,6 +14,7 @@ import { stackPlaces } from '../lib/stack-places.ts'
 import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
 import { type Awaitable, type Store, StoreConflict } from '../storage/store.ts'
 import { type AuditLog, auditLog } from './audit.ts'
+import { keepCheckpoint } from './audit-witness.ts'
 import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { oidcUpkeep } from './identity/oidc/upkeep.ts'
@@ -170,7 +171,13 @@ export function createCore(options: CoreOptions): Core {
     keeper: keep,
     mounts: mountParts,
     tokens: tokenParts,
-    audit: auditLog(options.auditTypes, warn),
+    audit: auditLog({
+      types: options.auditTypes,
+      clock,
+      random,
+      report: warn,
+      witness: (path, checkpoint) => void keepCheckpoint(core, path, checkpoint),
+    }),
     expiry: expiry({
       node: uuid(random),
       clock,

@@ -1,8 +1,12 @@
-/** Where audit lines go. A device takes whole lines; when `write` returns, they are handed over. */
+/** Where audit lines go. A device takes whole lines, one or more at a time, in order. */
 
 export interface AuditDevice {
-  /** Throws when the lines could not be written; the request they belong to is then refused. */
-  write(lines: string): void
+  /**
+   * When it returns, or when its promise resolves, the lines are handed over. Throws or rejects when
+   * they could not be written; the requests they belong to are then refused, unless another device
+   * took them. A device that cannot tell within its own time limit rejects.
+   */
+  write(lines: string): void | Promise<void>
   /** After log rotation: the file under the name is a new one. */
   reopen(): void
   close(): void

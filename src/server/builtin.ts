@@ -1,5 +1,7 @@
 /** Every engine and audit device this build has: the one place where core and engines meet. */
 import { fileAudit } from '../audit/file.ts'
+import { socketAudit } from '../audit/socket.ts'
+import { syslogAudit } from '../audit/syslog.ts'
 import approle from '../auth/approle/engine.ts'
 import cert from '../auth/cert/engine.ts'
 import { jwt, oidc } from '../auth/jwt/engine.ts'
@@ -22,4 +24,4 @@ export const ENGINES: readonly Engine[] = [
   userpass,
   ...CONFIGURATION,
 ]
-export const AUDIT_TYPES: readonly AuditDeviceType[] = [fileAudit]
+export const AUDIT_TYPES: readonly AuditDeviceType[] = [fileAudit, socketAudit, syslogAudit]

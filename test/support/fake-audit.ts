@@ -3,7 +3,7 @@ import { type AuditDeviceType } from '../../src/kit/audit-device.ts'
 
 export type FakeAudit = {
   readonly type: AuditDeviceType
-  /** What the device with this option `name` has taken, parsed. */
+  /** The entries that the device with this option `name` has taken, parsed; no checkpoints. */
   entries(name?: string): Record<string, unknown>[]
   text(name?: string): string
   /** Forgets what was taken so far. */
@@ -29,7 +29,8 @@ export function fakeAudit(): FakeAudit {
         .text(name)
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .filter(({ type }) => type !== 'checkpoint'),
     text: (name = 'one') => taken.get(name)?.join('') ?? '',
     clear: () => taken.clear(),
     type: {

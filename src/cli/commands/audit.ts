@@ -5,6 +5,7 @@ import { defineCommand, flag } from '../command.ts'
 import { goValue } from '../go-text.ts'
 import { readTextPairs } from '../pairs.ts'
 import { trimSlashes, withSlash } from '../paths.ts'
+import { command as verify } from './audit-verify.ts'
 import { cell, showMounts } from './mounts.ts'
 
 const list = defineCommand({
@@ -87,4 +88,4 @@ const disable = defineCommand({
   },
 })
 
-export const commands = [list, enable, disable]
+export const commands = [list, enable, disable, verify]

@@ -15,7 +15,9 @@ import { rfc3339 } from '../../lib/clock.ts'
 import { uuid } from '../../lib/random.ts'
 import { parseBool, t } from '../../schema/field.ts'
 import { type Tx } from '../../barrier/space.ts'
+import { type AuditChain, auditSigner, type Checkpoint, keyId } from '../audit-chain.ts'
 import { AUDIT_PATH, type AuditEntry, type AuditTable } from '../audit.ts'
+import { checkpoints, putCheckpoint } from '../audit-witness.ts'
 import { canonicalInput } from '../canonical-path.ts'
 import { type Core } from '../core.ts'
 import { turnOf, txOf } from '../turn.ts'
@@ -26,7 +28,7 @@ export type AuditOptions = {
 }
 
 export function auditEndpoints(core: Core, options: AuditOptions = {}): Endpoint[] {
-  return [listEndpoint(), deviceEndpoint(core, options), hashEndpoint(core)]
+  return [listEndpoint(), deviceEndpoint(core, options), hashEndpoint(core), witnessEndpoint()]
 }
 
 async function devicesOf(tx: Tx): Promise<readonly AuditEntry[]> {
@@ -80,7 +82,8 @@ function deviceEndpoint(core: Core, allowed: AuditOptions): Endpoint {
       if (!deviceType) refuse(`unknown backend type: ${JSON.stringify(type)}`)
       const options = { ...call.data.options }
       checkOptions(options, allowed)
-      tryOut(deviceType.open(options), options['prefix'] ?? '', call)
+      const chain = core.audit.newChain(tx.keyring, options['prefix'])
+      await putCheckpoint(tx, path, await tryOut(deviceType.open(options), chain, call))
       const entry = { path, type, description, options, local, salt: uuid(call.random) }
       tx.put(AUDIT_PATH, { devices: [...devices, entry] } satisfies AuditTable)
       turnOf(call as never).afterCommit.push(() => follow(core))
@@ -139,6 +142,26 @@ function isOn(value: string | undefined): boolean {
   }
 }
 
+function witnessEndpoint(): Endpoint {
+  return endpoint('coffer/audit/witness', {
+    help: 'What an audit log is verified against.',
+    description:
+      'The public key of the checkpoints (Ed25519), and the newest checkpoint of each chain. Kept ' +
+      'elsewhere, it shows later whether the end of a log, or all of it, is missing.',
+    access: 'sudo',
+    fields: {},
+    async read(call) {
+      const tx = txOf(call as never)
+      const { publicKey } = auditSigner(tx.keyring)
+      return {
+        key: keyId(publicKey),
+        public_key: publicKey.toString('base64'),
+        checkpoints: await checkpoints(tx),
+      }
+    },
+  })
+}
+
 function hashEndpoint(core: Core): Endpoint {
   return endpoint('audit-hash/:path*', {
     help: 'The hash of a value as it stands in the lines of a device.',
@@ -161,18 +184,21 @@ function hashEndpoint(core: Core): Endpoint {
  * A device that opens may still take nothing (a full disk), and an only device that takes nothing
  * stops the server. So it is written to before it is entered, as Vault does.
  */
-function tryOut(
+async function tryOut(
   device: AuditDevice,
-  prefix: string,
+  chain: AuditChain,
   call: { now: number; requestId: string },
-): void {
+): Promise<Checkpoint> {
   const id = JSON.stringify(call.requestId)
+  const begin = chain.checkpoint(call.now).line
+  const test = `{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}}`
+  const middle = chain.link(test)
+  const { line: end, checkpoint } = chain.checkpoint(call.now)
   try {
-    device.write(
-      `${prefix}{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}}\n`,
-    )
+    await device.write(`${begin}\n${middle}\n${end}\n`)
+    return checkpoint
   } catch (error) {
-    refuse(
+    return refuse(
       `sanity check failed; the device takes no entries: ${(error as NodeJS.ErrnoException).code ?? 'unknown trouble'}`,
     )
   } finally {
