@@ -31,6 +31,10 @@ test('where both names come, each keeps its own, and the new one counts', () => 
   deepEqual([both.token_ttl, shownRoleTokens(both)['ttl']], [30, 60])
 })
 
+test('a token type that is left empty is the default one', () => {
+  equal(applyRoleTokens(TOKEN_SETTINGS, { token_type: '' }).token_type, 'default')
+})
+
 test('no old name goes around a rule', () => {
   throws(() => applyRoleTokens(TOKEN_SETTINGS, { policies: ['Root'] }), { status: 400 })
   throws(() => applyRoleTokens(TOKEN_SETTINGS, { ttl: 2, max_ttl: 1 }), { status: 400 })

@@ -55,6 +55,7 @@ export function applyTokenFields(stored: TokenSettings, given: Given): TokenSett
   for (const key of Object.keys(TOKEN_SETTINGS) as (keyof TokenSettings)[]) {
     next[key] = given[key] ?? stored[key]
   }
+  if (next['token_type'] === '') next['token_type'] = 'default'
   const settings = next as TokenSettings
   checkTokenSettings(settings)
   return settings
