@@ -56,8 +56,8 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/locked-users*', '* /sys/quotas/*'],
-    why: 'there are no limits on requests or failed logins',
+    operations: ['* /sys/quotas/*'],
+    why: 'there are no limits on requests',
   },
   {
     status: 'not yet',

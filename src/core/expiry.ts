@@ -12,6 +12,7 @@ import { StoreConflict } from '../storage/store.ts'
 import { forgetLease, getLease, type LeaseEntry, revokeFailed, startRevoking } from './leases.ts'
 import { type Mounts } from './mounts.ts'
 import { scopeOfHome } from './namespaces.ts'
+import { type PassingEntry, removePassed } from './passing.ts'
 import { type TokenEntry, type Tokens } from './tokens.ts'
 import { continueUpgrade, type UpgradeEntry } from './upgrades.ts'
 
@@ -94,6 +95,8 @@ export function expiry(parts: ExpiryParts): Expiry {
   const inTurn = <T>(act: (tx: Tx) => Promise<T>) =>
     transact(async (tx) => ((await fenced(tx)) ? act(tx) : undefined))
 
+  const removePassing = (path: string) => inTurn((tx) => removePassed(tx, path, clock.now()))
+
   async function endToken(uid: string): Promise<void> {
     await transact(async (tx) => {
       if (!(await fenced(tx))) return
@@ -151,10 +154,11 @@ export function expiry(parts: ExpiryParts): Expiry {
     for (let more = true; more;) {
       const { entries } = await space.due(clock.now(), BATCH)
       more = entries.length === BATCH
-      for (const entry of entries as (TokenEntry | LeaseEntry | UpgradeEntry)[]) {
+      for (const entry of entries as (TokenEntry | LeaseEntry | PassingEntry | UpgradeEntry)[]) {
         // Ending the one before may have taken so long that the duty is another's by now.
         if (!(await onDuty())) return
         if (entry.kind === 'token') await endToken(entry.uid)
+        else if (entry.kind === 'passing') await removePassing(entry.path)
         else if (entry.kind === 'lease') await endLease(entry.id)
         else await continueUpgrade(entry, { mounts, random: parts.random, inTurn })
       }

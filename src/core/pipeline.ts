@@ -12,6 +12,7 @@ import { Failure } from '../kit/failure.ts'
 import { type Access } from '../kit/engine.ts'
 import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
+import * as lockout from './lockout.ts'
 import * as place from './place.ts'
 import * as step from './steps.ts'
 import { newTurn, type Request, type Response, type Turn } from './turn.ts'
@@ -37,10 +38,13 @@ const STEPS: readonly Step[] = [
   ['audit the request',        'plos!', step.auditRequest],
   ['is there such a path',     'plos',  step.isThereSuchAPath],
   ['read and check fields',    'plos',  step.readFields],
+  ['is the user locked out',   '.l..',  lockout.refuseLockedUser],
   ['call the endpoint',        'plos',  step.callEndpoint],
+  ['forget failed logins',     '.l..',  lockout.forgetFailures],
   ['issue a token or lease',   '.los',  step.issue],
   ['wrap the response',        '.los',  step.wrapResponse],
   ['drop what was refused',    'plos!', step.dropRefused],
+  ['count a failed login',     '.l..!', lockout.countFailure],
   ['end a spent token',        '..os!', step.endSpentToken],
   ['commit',                   'plos!', step.commit],
   ['audit the response',       'plos!', step.auditResponse],

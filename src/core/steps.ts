@@ -158,7 +158,7 @@ export function readFields(turn: Turn): void {
 }
 
 /** What an engine sees of the request. Its writes go through a view that ends at its mount. */
-function callOf(turn: Turn, core: Core): Call<never> {
+export function callOf(turn: Turn, core: Core): Call<never> {
   if (turn.call) return turn.call
   const { request, mount, fields } = turn
   const call: Call<unknown> & { [TURN]: Turn } = {

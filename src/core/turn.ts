@@ -8,6 +8,7 @@ import { type Acl } from './acl.ts'
 import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
 import { type Match, type ParsedFields } from './endpoints.ts'
+import { type Attempt } from './lockout.ts'
 import { type KeysFilter } from './policies-keys-filter.ts'
 import { type Mount } from './mounts.ts'
 import { type Home, isWithin, type Namespace, namespaceById, ROOT } from './namespaces.ts'
@@ -77,6 +78,8 @@ export type Turn = {
   /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
   kept: Mark
   lastUse: boolean
+  /** A login that names a user, until the credentials have proven right. */
+  attempt: Attempt | undefined
   refusal: Error | undefined
   reply: Reply | undefined
   warnings: string[]
@@ -164,6 +167,7 @@ export function newTurn(request: Request, now: number): Turn {
     call: undefined,
     kept: undefined,
     lastUse: false,
+    attempt: undefined,
     refusal: undefined,
     reply: undefined,
     warnings: [],

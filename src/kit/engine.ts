@@ -39,7 +39,8 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   exists?: (call: Call<Parsed<F>>) => Promise<boolean>
   /**
    * Of a login that asks for a password: the alias whose failures are counted, so that guessing
-   * ends. Said before the login runs; undefined where the request names nobody.
+   * ends. Said before the login runs; undefined where the request names nobody or tries nothing. A
+   * 400 of the handler is a failure, so what is not the user's is refused with another status.
    */
   userOf?: (call: Call<Parsed<F>>) => string | undefined
   /** Takes any body: no warnings about unknown fields, and `call.body` is the data (KV v1). */

@@ -7,6 +7,7 @@ import { canonicalNamespace, canonicalPath } from '../../src/core/canonical-path
 import { newMountEntry, firstEntries } from '../../src/core/bootstrap.ts'
 import { failureOf, failureResponse } from '../../src/core/envelope.ts'
 import { fileAudit } from '../../src/audit/file.ts'
+import { type Response } from '../../src/core/turn.ts'
 import { type Verb } from '../../src/kit/engine.ts'
 import { systemRandom, uuid } from '../../src/lib/random.ts'
 import { type Clock } from '../../src/lib/clock.ts'
@@ -65,6 +66,8 @@ export type TestCore = {
   root: string
   unsealKeys: string[]
   logs: string[]
+  /** Another process on the same store, unsealed; also what is there after a restart. */
+  sibling: () => Promise<TestCore>
   /** Asks as root unless another token (or undefined for none) is given. */
   ask: (
     verb: Verb,
@@ -77,7 +80,7 @@ export type TestCore = {
 export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {
   const clock = fakeClock()
   const logs: string[] = []
-  const core = createCore({
+  const shared: CoreOptions = {
     store: memoryStore(),
     engines: ENGINES,
     ownEngines,
@@ -85,7 +88,8 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
     clock,
     log: (level, text) => void logs.push(`${level}: ${text}`),
     ...options,
-  })
+  }
+  const core = createCore(shared)
   const extra = [
     { path: 'secret/', class: 'secret', type: 'kv', options: { version: '2' } },
     { path: 'kv1/', class: 'secret', type: 'kv', options: { version: '1' } },
@@ -96,44 +100,54 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   )
   await core.keeper.offer(keys[0]!)
 
-  return {
-    core,
+  const test = (one: Core): TestCore => ({
+    core: one,
     clock,
     root: rootToken,
     unsealKeys: keys.map((key) => Buffer.from(key).toString('hex')),
     logs,
-    async ask(verb, path, data = {}, ask = {}) {
-      const answer = await answerOf()
-      const text = Buffer.from(answer.body).toString()
-      return {
-        status: answer.status,
-        body: text === '' ? null : JSON.parse(text),
-        text,
-        headers: answer.headers ?? {},
-      }
-
-      async function answerOf() {
-        try {
-          const namespace = canonicalNamespace(ask.namespace)
-          return await core.handle({
-            id: uuid(),
-            ...(namespace !== undefined && { namespace }),
-            verb,
-            path: canonicalPath(path),
-            data,
-            token: 'token' in ask ? ask.token : rootToken,
-            wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
-            ...(ask.help && { help: true }),
-            remoteAddress: ask.remoteAddress ?? '127.0.0.1',
-            remotePort: 4321,
-            rawHeaders: Object.entries(ask.headers ?? {}).flat(),
-            ...(ask.peerCertificates && { peerCertificates: () => ask.peerCertificates! }),
-            receivedAt: clock.now(),
-          })
-        } catch (error) {
-          return failureResponse(failureOf(error, 'test'))
-        }
-      }
+    async sibling() {
+      const other = createCore(shared)
+      await other.keeper.offer(keys[0]!)
+      return test(other)
     },
+    ask: asker(one, clock, rootToken),
+  })
+  return test(core)
+}
+
+function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
+  return async (verb, path, data = {}, ask = {}) => {
+    const answer = await answerOf()
+    const text = Buffer.from(answer.body).toString()
+    return {
+      status: answer.status,
+      body: text === '' ? null : JSON.parse(text),
+      text,
+      headers: answer.headers ?? {},
+    }
+
+    async function answerOf(): Promise<Response> {
+      try {
+        const namespace = canonicalNamespace(ask.namespace)
+        return await core.handle({
+          id: uuid(),
+          ...(namespace !== undefined && { namespace }),
+          verb,
+          path: canonicalPath(path),
+          data,
+          token: 'token' in ask ? ask.token : rootToken,
+          wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
+          ...(ask.help && { help: true }),
+          remoteAddress: ask.remoteAddress ?? '127.0.0.1',
+          remotePort: 4321,
+          rawHeaders: Object.entries(ask.headers ?? {}).flat(),
+          ...(ask.peerCertificates && { peerCertificates: () => ask.peerCertificates! }),
+          receivedAt: clock.now(),
+        })
+      } catch (error) {
+        return failureResponse(failureOf(error, 'test'))
+      }
+    }
   }
 }

@@ -18,6 +18,8 @@ export const loginEndpoint = endpoint('login', {
     role_id: t.string({ help: 'The id of the role.' }),
     secret_id: t.string({ help: 'A secret id of the role.', sensitive: true }),
   },
+  // Without a secret id nothing is guessed; a role that needs none has nothing to guess.
+  userOf: ({ data: { role_id, secret_id } }) => secret_id?.trim() && role_id?.trim(),
   write: logIn,
   example: { role_id: 'web-frontend', secret_id: 'f6a1c0de-long-and-random' },
 })

@@ -10,6 +10,7 @@ import { generateRootEndpoints } from './generate-root.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
 import { keyEndpoints } from './keys.ts'
 import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
+import { lockedUsersEndpoints } from './locked-users.ts'
 import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
 import { mountsEndpoints } from './mounts.ts'
@@ -47,6 +48,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...counterEndpoints(core),
       ...keyEndpoints(core),
       ...configEndpoints(core, parts),
+      ...lockedUsersEndpoints(core),
       ...toolsEndpoints(),
       ...metricsEndpoints(core, parts),
       ...openapiEndpoints(core, parts),

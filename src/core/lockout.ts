@@ -1,0 +1,189 @@
+/**
+ * User lockout: so many failed logins in a row, and the user is refused for a while, a right password
+ * or not. It works on logins that say whom a request names (`userOf`), whether or not there is such a
+ * user, so nothing can be learned from it.
+ *
+ *   lockout/<mount uuid>/<bucket>    {counters}, falls due when the last of them is over
+ *
+ * The counters of a mount lie in a fixed number of buckets of limited size, so no flood of invented
+ * names fills the store: in a full bucket a new name takes the place of the counter that matters
+ * least. To push out one that counts against a real user, a guesser would have to fail with more than
+ * a hundred thousand other names before each next guess.
+ */
+import { createHash, createHmac } from 'node:crypto'
+import { type Keyring } from '../barrier/keyring.ts'
+import { type Tx } from '../barrier/space.ts'
+import { Failure } from '../kit/failure.ts'
+import { type Core } from './core.ts'
+import { type MountConfig, type MountEntry } from './mounts.ts'
+import { type PassingEntry, putPassing } from './passing.ts'
+import { callOf } from './steps.ts'
+import { type Turn } from './turn.ts'
+
+type Policy = { threshold: number; lockMs: number; resetMs: number }
+
+type Counter = {
+  /** The one form of the name; see `identifierOf`. */
+  user: string
+  failures: number
+  lastFailureAt: number
+  /** When it means nothing any more; for a locked user the end of the lock. */
+  until: number
+  locked: boolean
+}
+type Bucket = PassingEntry & { counters: readonly Counter[] }
+
+/** A login that is under way, and where its failure would be counted. */
+export type Attempt = { path: string; user: string; policy: Policy }
+
+const THRESHOLD = 5
+const LOCK_SECONDS = 900
+const RESET_SECONDS = 900
+const BUCKETS = 4096
+const BUCKET_COUNTERS_MAX = 32
+const IDENTIFIER_BYTES_MAX = 256
+
+/** What a mount was tuned to; 0 and absence are the defaults. Undefined = it locks nobody out. */
+function policyOf(config: MountConfig): Policy | undefined {
+  const tuned = config.user_lockout_config ?? {}
+  if (tuned['lockout_disable'] === true) return undefined
+  const number = (name: string, fallback: number) => Number(tuned[name] ?? 0) || fallback
+  return {
+    threshold: number('lockout_threshold', THRESHOLD),
+    lockMs: number('lockout_duration', LOCK_SECONDS) * 1000,
+    resetMs: number('lockout_counter_reset', RESET_SECONDS) * 1000,
+  }
+}
+
+/**
+ * All that could be meant as the same name is one here: it is better to count two users as one than
+ * one user twice. A long name is told by its hash. Of its own result it makes nothing else.
+ */
+export function identifierOf(alias: string): string {
+  let folded = fold(alias)
+  // What is taken out may have stood between two signs that are one now.
+  for (let again = fold(folded); again !== folded; again = fold(folded)) folded = again
+  if (Buffer.byteLength(folded) <= IDENTIFIER_BYTES_MAX) return folded
+  return `sha256:${createHash('sha256').update(folded).digest('hex')}`
+}
+
+const fold = (name: string) =>
+  name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\s\p{C}]+/gu, '')
+
+const bucketKeys = new WeakMap<Keyring, Buffer>()
+
+/** Under a key, so that nobody can choose names that meet in one bucket. */
+function bucketOf({ keyring }: Tx, user: string): string {
+  let key = bucketKeys.get(keyring)
+  if (!key) bucketKeys.set(keyring, (key = keyring.derive('lockout/bucket/v1')))
+  const digest = createHmac('sha256', key).update(user).digest()
+  return String(digest.readUInt32BE(0) % BUCKETS)
+}
+
+const bucketsAt = (mountUuid: string) => `lockout/${mountUuid}/`
+
+/** Step: refuses a user who is locked out, before anything of the login is looked at. */
+export async function refuseLockedUser(turn: Turn, core: Core): Promise<void> {
+  const { mount, match, tx } = turn
+  const userOf = match?.endpoint.userOf
+  if (!userOf || !mount || !tx) return
+  const policy = policyOf(mount.entry.config)
+  const alias = policy && userOf(callOf(turn, core))
+  if (!policy || alias === undefined || alias === '') return
+  const user = identifierOf(alias)
+  const path = bucketsAt(mount.entry.uuid) + bucketOf(tx, user)
+  const counter = (await tx.get<Bucket>(path))?.counters.find((one) => one.user === user)
+  if (counter?.locked && counter.until > turn.now) throw new Failure('permission_denied')
+  turn.attempt = { path, user, policy }
+}
+
+/** Step: the credentials were right, so what was counted is forgotten. */
+export async function forgetFailures(turn: Turn): Promise<void> {
+  const { attempt, tx, now } = turn
+  turn.attempt = undefined
+  if (attempt && tx) await takeOut(tx, { ...attempt, now })
+}
+
+/** Step: counts a login that its engine has refused. It stays, though the request has no other effect. */
+export async function countFailure(turn: Turn): Promise<void> {
+  const { attempt, tx, refusal, now } = turn
+  if (!attempt || !tx || !isWrongCredentials(refusal)) return
+  const { path, user, policy } = attempt
+  const counters = (await tx.get<Bucket>(path))?.counters.filter(({ until }) => until > now) ?? []
+  const failures = (counters.find((one) => one.user === user)?.failures ?? 0) + 1
+  const locked = failures >= policy.threshold
+  const counter: Counter = {
+    user,
+    failures,
+    lastFailureAt: now,
+    until: now + (locked ? policy.lockMs : policy.resetMs),
+    locked,
+  }
+  const others = counters.filter((one) => one.user !== user)
+  if (others.length >= BUCKET_COUNTERS_MAX) others.splice(leastAt(others), 1)
+  save(tx, path, [...others, counter])
+}
+
+/** Of what an engine answers, a 400 speaks of the credentials; 403 and 5xx are about something else. */
+function isWrongCredentials(refusal: Error | undefined): boolean {
+  return refusal instanceof Failure && refusal.status === 400
+}
+
+/** Where the counter is that matters least: not locked, few failures, long ago. */
+function leastAt(counters: readonly Counter[]): number {
+  const weight = ({ locked, failures, lastFailureAt }: Counter) => [
+    locked ? 1 : 0,
+    failures,
+    lastFailureAt,
+  ]
+  let least = 0
+  for (let i = 1; i < counters.length; i++) {
+    const [a, b] = [weight(counters[i]!), weight(counters[least]!)]
+    const differs = a.findIndex((part, at) => part !== b[at])
+    if (differs >= 0 && a[differs]! < b[differs]!) least = i
+  }
+  return least
+}
+
+async function takeOut(
+  tx: Tx,
+  { path, user, now }: { path: string; user: string; now: number },
+): Promise<void> {
+  const counters = (await tx.get<Bucket>(path))?.counters ?? []
+  if (!counters.some((one) => one.user === user)) return
+  const others = counters.filter((one) => one.user !== user && one.until > now)
+  save(tx, path, others)
+}
+
+function save(tx: Tx, path: string, counters: readonly Counter[]): void {
+  if (counters.length === 0) return tx.remove(path)
+  const expiresAt = Math.max(...counters.map(({ until }) => until))
+  putPassing(tx, { kind: 'passing', path, expiresAt, counters } satisfies Bucket as Bucket)
+}
+
+/** Ends the lock of a user, if there is one, and forgets the failures. */
+export async function unlockUser(
+  tx: Tx,
+  mount: Pick<MountEntry, 'uuid'>,
+  { alias, now }: { alias: string; now: number },
+): Promise<void> {
+  const user = identifierOf(alias)
+  await takeOut(tx, { path: bucketsAt(mount.uuid) + bucketOf(tx, user), user, now })
+}
+
+/** Who is locked out on a mount now, sorted. */
+export async function lockedUsers(
+  tx: Tx,
+  mount: Pick<MountEntry, 'uuid'>,
+  now: number,
+): Promise<string[]> {
+  const found: string[] = []
+  for (const bucket of await tx.list(bucketsAt(mount.uuid))) {
+    const counters = (await tx.get<Bucket>(bucketsAt(mount.uuid) + bucket))?.counters ?? []
+    for (const { user, locked, until } of counters) if (locked && until > now) found.push(user)
+  }
+  return found.sort()
+}
