@@ -10,6 +10,7 @@ import { parseJson } from '../lib/json.ts'
 import { type Awaitable, type Page, type Store, type Write } from '../storage/store.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
 import { type Names, names } from './names.ts'
+import { pageOf } from './page.ts'
 import { keyUsage, type KeyUsage } from './usage.ts'
 
 export type Cached = {
@@ -27,6 +28,9 @@ export type Also = { writes?: readonly Write[]; absent?: readonly string[] }
 const CACHE_MAX = 20_000
 /** Larger entries are decoded anew at each read: the cache is for the many small ones. */
 const CACHED_BYTES_MAX = 64 * 1024
+/** Every request reads the tables of namespaces and of mounts, however long they are. */
+const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts)$/
+const mayCache = (path: string, bytes: number) => bytes <= CACHED_BYTES_MAX || TABLE.test(path)
 
 export class Space {
   readonly store: Store
@@ -146,7 +150,7 @@ export class Space {
     const value = parseJson(plain.toString('utf8')) as object
     const cached = { path, key, revision: entry.revision, value }
     // What a later process has written stays out: the cache is a picture of one revision.
-    const keep = plain.length <= CACHED_BYTES_MAX && entry.revision <= this.#revision
+    const keep = mayCache(path, plain.length) && entry.revision <= this.#revision
     return keep ? this.#remember(cached) : cached
   }
 
@@ -190,7 +194,7 @@ export class Space {
       const due = tx.dueOf(path)
       const text = JSON.stringify(value)
       const sealed = this.#keyring.sealRecord(key, Buffer.from(text))
-      if (text.length <= CACHED_BYTES_MAX) written.push({ path, key, text })
+      if (mayCache(path, text.length)) written.push({ path, key, text })
       batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
     }
     const expect = tx.expectations()
@@ -242,20 +246,6 @@ function writtenEntry(made: { path: string; key: string; text: string; revision:
     },
   }
 }
-
-/** Sorted in UTF-8 order, and cut to the page. */
-function pageOf(names: string[], page: Page | undefined): string[] {
-  // Code unit order is UTF-8 order unless a name goes beyond the basic plane, and much quicker.
-  const order = names.some((name) => SURROGATE.test(name)) ? byBytes : byCodeUnits
-  const sorted = names.sort(order)
-  const { after, limit } = page ?? {}
-  const from = after === undefined ? sorted : sorted.filter((name) => byBytes(name, after) > 0)
-  return limit ? from.slice(0, limit) : from
-}
-
-const SURROGATE = /[\ud800-\udfff]/
-const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
-const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /** The writes of a transaction at some moment; undefined = none. */
 export type Mark = ReadonlyMap<string, object | undefined> | undefined

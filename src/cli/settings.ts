@@ -97,7 +97,9 @@ export function readSettings(program: string, io: Io, flags: GlobalValues): Sett
       skipVerify: flags['tls-skip-verify'] || isTrue(get('SKIP_VERIFY'), 'SKIP_VERIFY'),
       serverName: flags['tls-server-name'] ?? get('TLS_SERVER_NAME'),
     },
-    namespace: flags.namespace ?? get('NAMESPACE'),
+    // OpenBao's name too, whatever this program is called: without it, a secret meant for a namespace
+    // would be written into the root.
+    namespace: flags.namespace ?? get('NAMESPACE') ?? (io.env['BAO_NAMESPACE'] || undefined),
     headers: flags.header,
     mfa: flags.mfa.length > 0 ? flags.mfa : (get('MFA')?.split(',') ?? []),
     wrapTtl: wrapTtl === '0s' ? undefined : wrapTtl,

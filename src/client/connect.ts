@@ -21,7 +21,7 @@ export type ConnectOptions = {
   address?: string | undefined
   /** Default: what `authFromEnv` finds in the environment. */
   auth?: Auth | undefined
-  /** Default: COFFER_NAMESPACE, else VAULT_NAMESPACE. */
+  /** Default: COFFER_NAMESPACE, else VAULT_NAMESPACE, else BAO_NAMESPACE. */
   namespace?: string | undefined
   /** Used in place of node:http(s), and then responsible for TLS. */
   fetch?: FetchLike | undefined
@@ -83,7 +83,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const send = createSend({
     address,
     transport,
-    namespace: options.namespace ?? fromEnv(env, 'NAMESPACE'),
+    namespace:
+      options.namespace ?? fromEnv(env, 'NAMESPACE') ?? (env['BAO_NAMESPACE'] || undefined),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     tries: options.tries ?? TRIES,
     random,

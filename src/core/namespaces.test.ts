@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeAudit } from '../../test/support/fake-audit.ts'
 import { tenants } from '../../test/support/namespaces.ts'
-import { findNamespace } from './namespaces.ts'
+import { findNamespace, namespacesOf } from './namespaces.ts'
 
 test('findNamespace() takes no header for a namespace that it is only the beginning of', () => {
   const found = findNamespace(undefined, 'a', 'secret/x')
@@ -285,4 +285,17 @@ test('no policy name reaches the policies of another namespace', async () => {
     if (asked.status !== 403) hits++
   }
   equal(hits, 0)
+})
+
+test('a token of a namespace is no root token, whatever its policies are called', async () => {
+  // None can be made through the API. This is what one would be worth.
+  const { core, ask } = await tenants()
+  const tx = (await core.begin(false))!
+  const namespace = (await namespacesOf(tx))!.byPath.get('a/')!
+  const fields = (await core.tokens.byAccessor(tx, (await core.tokens.accessors(tx))[0]!, 0))!
+  const { id } = core.tokens.create(tx, { ...fields, policies: ['root'] }, namespace)
+  await core.commit(tx)
+  for (const at of ['a', '', 'c', 'a/b']) {
+    equal((await ask('read', 'sys/mounts', {}, { namespace: at, token: id })).status, 403)
+  }
 })

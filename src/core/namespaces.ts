@@ -98,7 +98,7 @@ export function scopeIn(tx: Scope, { prefix }: Pick<Namespace, 'prefix'>): Scope
 
 /** The entries of the namespace that an entry belongs to. */
 export const scopeOfHome = (tx: Scope, home: Home | undefined): Scope =>
-  scopeIn(tx, { prefix: prefixOfHome(home) })
+  home ? scopeUnder(tx, prefixOfHome(home)) : tx
 
 /** How an entry says where it belongs. */
 export const homeOf = ({ id, uuid, prefix }: Namespace): { namespace?: Home } =>

@@ -44,7 +44,8 @@ export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
   const token = request.token && tx && (await core.tokens.find(tx, request.token, turn.now))
   if (!token) throw unknownToken(turn)
   if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
-  const tokenNs = await namespaceById(tx, token.namespace?.id)
+  const found = namespaceById(tx, token.namespace?.id)
+  const tokenNs = found instanceof Promise ? await found : found
   // A token acts where it belongs and below; that a namespace is beside it is nothing it learns.
   if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
   turn.token = token

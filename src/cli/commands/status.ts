@@ -26,6 +26,7 @@ export const command = defineCommand({
         method: 'GET',
         path: 'sys/seal-status',
         doing: 'Error checking seal status',
+        server: true,
       })
       await showSealStatus(at, status)
       return status['sealed'] === true ? 2 : 0
@@ -62,6 +63,7 @@ async function leaderOf(at: Pick<Context, 'api'>): Promise<JsonObject> {
       path: 'sys/leader',
       doing: 'Error checking leader status',
       aside: true,
+      server: true,
       accept: [503],
     })
     // A sealed node of a cluster cannot say who leads it.

@@ -26,6 +26,8 @@ export type Ask = {
   readonly token?: string
   /** The path must exist: a 404 that says why is a failure, not an absence. */
   readonly strict?: true
+  /** About the server as a whole: asked of no namespace, whatever the settings say. */
+  readonly server?: true
   /** Statuses that are answers here and not failures. */
   readonly accept?: readonly number[]
 }
@@ -197,7 +199,7 @@ function headersOf(settings: Settings, ask: Ask): Record<string, string | readon
   const headers: Record<string, string | readonly string[]> = { 'X-Vault-Request': 'true' }
   const token = ask.token ?? settings.token
   if (token !== undefined && token !== '') headers['X-Vault-Token'] = checkedToken(token)
-  if (settings.namespace !== undefined) {
+  if (settings.namespace !== undefined && ask.server !== true) {
     headers['X-Vault-Namespace'] = `${settings.namespace.replace(/^\/+|\/+$/g, '')}/`
   }
   if (settings.mfa.length > 0) headers['X-Vault-MFA'] = settings.mfa

@@ -1,4 +1,5 @@
 /** Leases as operators see them: one by one, by prefix, and those that could not be ended. */
+import { type Scope } from '../../barrier/space.ts'
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
@@ -7,7 +8,8 @@ import { rfc3339 } from '../../lib/clock.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
 import { type LeaseEntry, leasesUnder } from '../leases.ts'
-import { scopeOf } from '../turn.ts'
+import { isWithin, namespacesOf, scopeIn } from '../namespaces.ts'
+import { scopeOf, turnOf, txOf } from '../turn.ts'
 import { leaseHere, namespacePathOf } from './leases-here.ts'
 import { renewEndpoints } from './leases-renew.ts'
 import { revokeEndpoints } from './leases-revoke.ts'
@@ -73,29 +75,43 @@ function listEndpoint(): Endpoint {
 
 type Irrevocable = { leases: LeaseEntry[]; counts: Record<string, number> }
 
+type Asked = { type: string | undefined; include_child_namespaces: boolean | undefined }
+
 /** Those whose engine has failed too often, counted by the accessor of their mount. */
-async function irrevocable(core: Core, call: Call<{ type: string | undefined }>) {
+async function irrevocable(core: Core, call: Call<Asked>): Promise<Irrevocable> {
   if (call.data.type !== 'irrevocable') refuse('type must be "irrevocable"')
-  const scope = scopeOf(call as never)
+  const found: Irrevocable = { leases: [], counts: {} }
+  const { ns } = turnOf(call as never)
+  const tx = txOf(call as never)
+  const all = call.data.include_child_namespaces ? await namespacesOf(tx) : undefined
+  const below = [...(all?.byPath.values() ?? [])].filter(
+    (one) => one.uuid !== ns.uuid && isWithin(one, ns),
+  )
+  for (const one of [ns, ...below]) await addIrrevocable(core, scopeIn(tx, one), found)
+  return found
+}
+
+async function addIrrevocable(core: Core, scope: Scope, found: Irrevocable): Promise<void> {
   const mounts = await core.mounts.all(scope)
   const accessors = new Map(mounts.map(({ entry }) => [entry.uuid, entry.accessor]))
-  const leases = (await leasesUnder(scope, '')).filter((entry) => entry.irrevocable)
-  const counts: Irrevocable['counts'] = {}
-  for (const { mount } of leases) {
-    const name = accessors.get(mount) ?? 'mount no longer exists'
-    counts[name] = (counts[name] ?? 0) + 1
+  for (const lease of await leasesUnder(scope, '')) {
+    if (!lease.irrevocable) continue
+    found.leases.push(lease)
+    const name = accessors.get(lease.mount) ?? 'mount no longer exists'
+    found.counts[name] = (found.counts[name] ?? 0) + 1
   }
-  return { leases, counts }
 }
 
 const type = t.string({ help: 'Only "irrevocable" is known.', clear: true })
+
+const belowToo = t.bool({ help: 'Those of the namespaces below too.', clear: true })
 
 function countEndpoint(core: Core): Endpoint {
   return endpoint('leases/count', {
     help: 'How many leases could not be ended, by mount.',
     fields: {
       type,
-      include_child_namespaces: t.bool({ help: 'Ignored: each namespace tells of its own.' }),
+      include_child_namespaces: belowToo,
     },
     async read(call) {
       const { leases, counts } = await irrevocable(core, call)
@@ -111,7 +127,7 @@ function irrevocableEndpoint(core: Core): Endpoint {
     fields: {
       type,
       limit: t.string({ help: 'How many at most, or "none".', clear: true }),
-      include_child_namespaces: t.bool({ help: 'Ignored: each namespace tells of its own.' }),
+      include_child_namespaces: belowToo,
     },
     async read(call) {
       const max = listedMax(call.data.limit)

@@ -80,6 +80,11 @@ test('namespaces are told of, noted on and listed below the one that is asked', 
   >
   equal((below['b/'] as unknown as { path: string }).path, 'a/b/')
   equal((await ask('list', 'sys/namespaces', {}, { namespace: 'c' })).status, 404)
+  const scanned = (await ask('scan', 'sys/namespaces')).body.data!
+  deepEqual(scanned['keys'], ['a/', 'a/b/', 'c/', 'd/'])
+  deepEqual((await ask('scan', 'sys/namespaces', {}, { namespace: 'a' })).body.data!['keys'], [
+    'b/',
+  ])
   equal((await ask('read', 'sys/namespaces/a/b')).body.data!['path'], 'a/b/')
 })
 

@@ -12,6 +12,7 @@ import { t } from '../../schema/field.ts'
 import { firstMounts } from '../bootstrap.ts'
 import { type Core } from '../core.ts'
 import {
+  isWithin,
   type Namespace,
   type NamespaceEntry,
   namespacesOf,
@@ -43,9 +44,10 @@ type NamespaceCall = Call<{ path: string; custom_metadata: unknown }>
 export function namespaceEndpoints(core: Core): Endpoint[] {
   return [
     endpoint('namespaces', {
-      help: 'The namespaces directly below this one.',
+      help: 'The namespaces directly below this one; a SCAN shows those below them too.',
       fields: {},
-      list: listChildren,
+      list: (call) => listed(call, (child, ns) => child.parent?.uuid === ns.uuid),
+      scan: (call) => listed(call, (below, ns) => below !== ns && isWithin(below, ns)),
     }),
     ...lockEndpoints(),
     endpoint('namespaces/:path*', {
@@ -82,13 +84,14 @@ export function namespaceInfo(entry: NamespaceEntry): Record<string, unknown> {
   }
 }
 
-async function listChildren(call: Call<unknown>): Promise<Record<string, unknown>> {
+async function listed(
+  call: Call<unknown>,
+  isOf: (namespace: Namespace, ns: Namespace) => boolean,
+): Promise<Record<string, unknown>> {
   const { ns } = turnOf(call as never)
   const all = await namespacesOf(txOf(call as never))
-  const children = [...(all?.byPath.values() ?? [])].filter(
-    ({ parent }) => parent?.uuid === ns.uuid,
-  )
-  const named = children.map((child) => [child.path.slice(ns.path.length), child] as const)
+  const found = [...(all?.byPath.values() ?? [])].filter((one) => isOf(one, ns))
+  const named = found.map((child) => [child.path.slice(ns.path.length), child] as const)
   const sorted = named.toSorted(([a], [b]) => (a < b ? -1 : 1))
   if (sorted.length === 0) return { keys: [] }
   return {

@@ -72,7 +72,7 @@ async function create(core: Core, call: CreateCall, { orphan, role }: How): Prom
   checkEntityAlias(data.entity_alias, role)
   if (data.id && !sudo) refuse('root or sudo privileges required to specify token id')
 
-  const elsewhere = turn.ns !== turn.tokenNs
+  const elsewhere = turn.ns.uuid !== turn.tokenNs.uuid
   if (elsewhere && !sudo) {
     refuse('root or sudo privileges required to directly generate a token in a child namespace')
   }

@@ -39,7 +39,13 @@ export const init = defineCommand({
   async run(at) {
     if (at.flags.status) return showStatus(at)
     const doing = 'Error initializing'
-    const seal = await at.api.bare({ method: 'GET', path: 'sys/seal-status', doing, aside: true })
+    const seal = await at.api.bare({
+      method: 'GET',
+      path: 'sys/seal-status',
+      doing,
+      aside: true,
+      server: true,
+    })
     const auto = seal['recovery_seal'] === true
     const { flags } = at
     const keys: Numbers = {
@@ -57,7 +63,13 @@ export const init = defineCommand({
         ? { recovery_shares: recovery.shares, recovery_threshold: recovery.threshold }
         : {}),
     }
-    const made = await at.api.bare({ method: 'PUT', path: 'sys/init', body, doing })
+    const made = await at.api.bare({
+      method: 'PUT',
+      path: 'sys/init',
+      body,
+      doing,
+      server: true,
+    })
     show(at, { made, keys, recovery })
     return 0
   },
@@ -67,7 +79,12 @@ async function showStatus(at: Context | Pick<Context, 'api' | 'out'>): Promise<n
   const doing = 'Error checking init status'
   let initialized: boolean
   try {
-    const status = await at.api.bare({ method: 'GET', path: 'sys/init', doing })
+    const status = await at.api.bare({
+      method: 'GET',
+      path: 'sys/init',
+      doing,
+      server: true,
+    })
     initialized = status['initialized'] === true
   } catch (error) {
     // 2 means "not initialised" here, and nothing else.

@@ -30,7 +30,13 @@ export const unseal = defineCommand({
       })
     }
     const body = reset ? { reset } : { key, migrate }
-    const status = await at.api.bare({ method: 'PUT', path: 'sys/unseal', body, doing })
+    const status = await at.api.bare({
+      method: 'PUT',
+      path: 'sys/unseal',
+      body,
+      doing,
+      server: true,
+    })
     await showSealStatus(at, status)
   },
 })
