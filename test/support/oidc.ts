@@ -64,7 +64,8 @@ export async function tokenOf(core: TestCore, entityId: string): Promise<string>
   return id
 }
 
-export type Client = { client_id: string; client_secret: string }
+/** A public client has no secret. */
+export type Client = { client_id: string; client_secret?: string }
 export const CALLBACK = 'https://app.test/callback'
 
 /** A client that anybody with an entity may log in to. */
@@ -97,7 +98,7 @@ export const redeeming = (by: Client, code: string, changes: Json = {}): Json =>
   redirect_uri: CALLBACK,
   code,
   client_id: by.client_id,
-  client_secret: by.client_secret,
+  ...(by.client_secret !== undefined && { client_secret: by.client_secret }),
   ...changes,
 })
 
