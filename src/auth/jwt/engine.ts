@@ -3,6 +3,8 @@
  * fetched for a person who logs in at a provider. Both types are one engine.
  */
 import { defineEngine, type Engine } from '../../kit/kit.ts'
+import { authUrlEndpoint } from './auth-url.ts'
+import { callbackEndpoint } from './callback.ts'
 import { configEndpoints } from './config.ts'
 import { loginEndpoint, renewLogin } from './login.ts'
 import { roleEndpoints } from './role.ts'
@@ -12,7 +14,13 @@ const method = (type: string, help: string): Engine =>
     type,
     class: 'auth',
     help,
-    endpoints: [...configEndpoints, ...roleEndpoints, loginEndpoint],
+    endpoints: [
+      ...configEndpoints,
+      ...roleEndpoints,
+      loginEndpoint,
+      authUrlEndpoint,
+      callbackEndpoint,
+    ],
     renewLogin,
   })
 
