@@ -50,6 +50,9 @@ function endpointsAt(core: Core, path: string): Endpoint[] {
       help: 'Makes an alias, or changes the one of this id, or of this mount and name.',
       fields: { id: t.string({ help: 'Id of the alias to change.' }), ...fields },
       write: (call) => write(core, call, call.data),
+      description:
+        'Whoever may write here decides who a login is, and so whose policies it gets: give this ' +
+        'right to administrators only. Nothing but `entity/merge` makes one of two entities.',
       ...(path === 'entity-alias' && {
         example: { name: 'alice', canonical_id: 'entity id', mount_accessor: 'auth_ldap_0a1b2c3d' },
       }),
