@@ -313,6 +313,7 @@ export function dropRefused(turn: Turn): void {
   turn.tx?.rollback(turn.kept)
   turn.afterCommit.length = 0
   turn.made = { tokens: [] }
+  turn.parts.length = 0
   turn.reply = undefined
 }
 
@@ -342,6 +343,7 @@ export async function auditResponse(turn: Turn, core: Core): Promise<void> {
   try {
     // Sealed while it was worked on: the devices are closed, so nothing that it found may be told.
     if (turn.tx && !core.keeper.space) throw new Failure('sealed')
+    for (const part of turn.parts) auditPart(part, core)
     const written = core.audit.record((device) => responseEntry(turn, device))
     await turn.audited
     await written
@@ -350,4 +352,10 @@ export async function auditResponse(turn: Turn, core: Core): Promise<void> {
     await core.undo(turn.made)
     throw error
   }
+}
+
+/** Written together with the answer it belongs to, which waits for it. */
+function auditPart(part: Turn, core: Core): void {
+  void core.audit.record((device) => requestEntry(part, device))
+  void core.audit.record((device) => responseEntry(part, device))
 }

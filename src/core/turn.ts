@@ -90,6 +90,8 @@ export type Turn = {
   answerAudited: boolean
   /** Who asked for what, as one device prints it: both of its entries say it. */
   asked: { device: DeviceView; text: string } | undefined
+  /** What was done at other paths for this request, each of which has its own audit entries. */
+  parts: Turn[]
   /** Run after the commit, before the reply (opening an audit device, sealing). */
   afterCommit: (() => Promise<void> | void)[]
   /** Run when the answer has been audited, before it goes out (sealing). */
@@ -175,6 +177,7 @@ export function newTurn(request: Request, now: number): Turn {
     audited: undefined,
     answerAudited: false,
     asked: undefined,
+    parts: [],
     afterCommit: [],
     atLast: [],
     afterReply: [],

@@ -6,6 +6,7 @@ import { type Field, type Parsed } from '../schema/field.ts'
 import { type Random } from '../lib/random.ts'
 import { type Call, type EntryStore, type LeaseJob } from './call.ts'
 import { type Answer, type TokenParams } from './reply.ts'
+import { type Tree } from './tree.ts'
 
 export type Fields = Record<string, Field<unknown>>
 
@@ -109,6 +110,8 @@ export type Engine = {
   /** `options.version` this engine serves, where a type has several. */
   readonly version?: string
   readonly upgrade?: Upgrade
+  /** Its secrets lie at paths, and can be moved, copied and searched. */
+  readonly tree?: Tree
   readonly leases?: Readonly<Record<string, LeaseKind>>
   /** The role's settings now, when a token of this mount is renewed; undefined = role is gone. */
   readonly renewLogin?: (

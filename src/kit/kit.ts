@@ -13,6 +13,7 @@ export {
 export { checkSamePolicies, checkTokenPeer } from './login-rules.ts'
 export { type Page } from '../storage/store.ts'
 export { scanNames } from './scan-names.ts'
+export { type Leaf, type Right, type Tree } from './tree.ts'
 export { accepted, lease, login, reply, Reply, warn, withStatus } from './reply.ts'
 export {
   applyTokenFields,

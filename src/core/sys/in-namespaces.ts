@@ -21,6 +21,8 @@ const OPEN = [
   'revoke-force',
   'wrapping',
   'tools',
+  'coffer/kv',
+  'coffer/read',
   'namespaces',
   'locked-users',
   'mfa/validate',

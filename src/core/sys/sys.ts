@@ -4,6 +4,7 @@ import { type Core } from '../core.ts'
 import { auditEndpoints, type AuditOptions } from './audit.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
+import { cofferKvEndpoints } from './coffer-kv.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
@@ -40,6 +41,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...uiMountsEndpoints(core),
       ...namespaceEndpoints(core),
       ...policiesEndpoints(),
+      ...cofferKvEndpoints(core),
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
       ...leaseEndpoints(core),

@@ -13,12 +13,9 @@ import {
   scanNames,
   t,
 } from '../../kit/kit.ts'
-import { parseDurationSeconds } from '../../lib/duration.ts'
+import { ENTRIES, type Entry, entryOf } from './v1-entry.ts'
+import { v1Tree } from './v1-tree.ts'
 
-/** `data/<path>`: the object as its JSON text, in which every number keeps its digits. */
-type Entry = { readonly data: string; readonly ttlSeconds?: number }
-
-const ENTRIES = 'data/'
 const fields = { path: t.rest({ help: 'Where the secret is kept.' }) }
 type PathCall = Call<Parsed<typeof fields>>
 
@@ -26,6 +23,7 @@ export const kvV1 = defineEngine({
   type: 'kv',
   version: '1',
   help: 'Keeps secrets under paths, without versions.',
+  tree: v1Tree,
   endpoints: [
     endpoint(':path*', {
       help: 'A secret: any JSON object. A write replaces it.',
@@ -63,12 +61,7 @@ async function writeEntry({ data, body, store }: PathCall) {
   if (data.path === '') refuse('missing path')
   if (!isEntryPath(data.path)) refuse("cannot write to a path ending in '/'")
   if (Object.keys(body).length === 0) refuse('missing data fields')
-  const ttlSeconds = ttlOf(body)
-  const entry: Entry = {
-    data: JSON.stringify(body),
-    ...(ttlSeconds !== undefined && { ttlSeconds }),
-  }
-  store.put(ENTRIES + data.path, entry)
+  store.put(ENTRIES + data.path, entryOf(body))
   return undefined
 }
 
@@ -87,15 +80,4 @@ async function listEntries({ data, store, page }: PathCall) {
 async function scanEntries({ data, store, page }: PathCall) {
   const keys = await scanNames(store, ENTRIES + folderOf(data.path), page)
   return keys.length === 0 ? undefined : { keys }
-}
-
-/** A hint that cannot be read is no reason to refuse a secret: then the mount's own one stands. */
-function ttlOf(body: Readonly<Record<string, unknown>>): number | undefined {
-  const hint = Object.hasOwn(body, 'ttl') ? body['ttl'] : body['lease']
-  if (hint === undefined || hint === null) return undefined
-  try {
-    return parseDurationSeconds(hint)
-  } catch {
-    return undefined
-  }
 }

@@ -5,6 +5,7 @@ import { dataEndpoint } from './data.ts'
 import { detailedMetadataEndpoint, metadataEndpoint } from './metadata.ts'
 import { upgrade } from './find-key.ts'
 import { subkeysEndpoint } from './subkeys.ts'
+import { v2Tree } from './v2-tree.ts'
 import { deleteEndpoint, destroyEndpoint, undeleteEndpoint } from './versions.ts'
 import { anythingElse } from './wrong-path.ts'
 
@@ -13,6 +14,7 @@ export const kvV2 = defineEngine({
   version: '2',
   help: 'Keeps secrets under paths, with their last versions.',
   upgrade,
+  tree: v2Tree,
   endpoints: [
     configEndpoint,
     dataEndpoint,
