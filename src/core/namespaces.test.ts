@@ -57,6 +57,28 @@ test('a policy names paths from its own namespace on', async () => {
   equal(await status('a', 'auth/token/lookup-self', ['default'], 'a'), 200)
 })
 
+test('a rule counts the same whichever way the namespace is named', async () => {
+  const { ask, policy, token } = await tenants()
+  await ask('write', 'sys/mounts/kv', { type: 'kv' }, { namespace: 'a/b' })
+  await ask('write', 'kv/x', { v: 1 }, { namespace: 'a/b' })
+  await policy(
+    '',
+    'most',
+    'path "a/*" { capabilities = ["read"] }\npath "a/b/kv/x" { capabilities = ["deny"] }',
+  )
+  const { client_token } = await token('', ['most'])
+  for (const [namespace, path] of [
+    ['', 'a/b/kv/x'],
+    ['a', 'b/kv/x'],
+    ['a/b', 'kv/x'],
+    ['/a/b/', 'kv/x'],
+  ] as const) {
+    equal((await ask('read', path, {}, { namespace, token: client_token })).status, 403)
+    const other = path.replace('kv/x', 'sys/mounts')
+    equal((await ask('read', other, {}, { namespace, token: client_token })).status, 200)
+  }
+})
+
 test('a token is made in a namespace below only with sudo there, and takes no policies along', async () => {
   const { ask, policy, token } = await tenants()
   const make = (data: object, client_token: string) =>

@@ -1,29 +1,39 @@
 /** `namespace`: servers within the server, each with its own mounts, policies and tokens. */
 import { CliError } from '../cli-error.ts'
-import { defineCommand, flag } from '../command.ts'
+import { type Context, defineCommand, flag } from '../command.ts'
 import { showKeys, showSecret } from '../output/secret.ts'
 import { trimSlashes } from '../paths.ts'
 
 const pathArg = { name: 'path', help: 'Path of the namespace, below the one in use.' } as const
 const noteFlag = flag.map('A note of your own, as key=value. May be given many times.')
 
+const NONE = { 2: 'there are none, or the server refused' }
+
 const list = defineCommand({
   path: ['namespace', 'list'],
-  summary: 'Lists the namespaces below this one',
-  examples: [{ does: 'All of them', line: 'coffer namespace list' }],
-  exits: { 2: 'there are none, or the server refused' },
-  async run(at) {
-    const doing = 'Error listing namespaces'
-    const secret = await at.api.secret({
-      method: 'LIST',
-      path: 'sys/namespaces',
-      doing,
-      strict: true,
-    })
-    if (secret === undefined) throw new CliError('No namespaces found', { exit: 2 })
-    showKeys(at, secret)
-  },
+  summary: 'Lists the namespaces directly below this one',
+  examples: [
+    { does: 'Their names', line: 'coffer namespace list' },
+    { does: 'With what is known of each', line: 'coffer namespace list -detailed' },
+  ],
+  exits: NONE,
+  run: (at) => show(at, 'LIST'),
 })
+
+const scan = defineCommand({
+  path: ['namespace', 'scan'],
+  summary: 'Lists the namespaces below this one, and those below them',
+  examples: [{ does: 'All of them', line: 'coffer namespace scan' }],
+  exits: NONE,
+  run: (at) => show(at, 'SCAN'),
+})
+
+async function show(at: Pick<Context, 'api' | 'out' | 'settings'>, method: 'LIST' | 'SCAN') {
+  const doing = 'Error listing namespaces'
+  const secret = await at.api.secret({ method, path: 'sys/namespaces', doing, strict: true })
+  if (secret === undefined) throw new CliError('No namespaces found', { exit: 2 })
+  showKeys(at, secret)
+}
 
 const create = defineCommand({
   path: ['namespace', 'create'],
@@ -132,4 +142,4 @@ const unlock = defineCommand({
   },
 })
 
-export const commands = [list, create, patch, lookup, remove, lock, unlock]
+export const commands = [list, scan, create, patch, lookup, remove, lock, unlock]

@@ -10,7 +10,7 @@ import { ApiFailure, type Asked, refused, saysWhy, unreachable } from './failure
 import { asCurl, asPolicy } from './instead.ts'
 import { type Received, send, type Wire } from './send.ts'
 
-export type Method = 'GET' | 'LIST' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+export type Method = 'GET' | 'LIST' | 'SCAN' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 
 export type Ask = {
   readonly method: Method
@@ -63,7 +63,7 @@ export function connect(program: string, settings: Settings): Api {
     address: settings.address,
     call,
     async secret(ask) {
-      const absent = ask.method === 'GET' || ask.method === 'LIST' ? [404] : []
+      const absent = ['GET', 'LIST', 'SCAN'].includes(ask.method) ? [404] : []
       const { status, text } = await call({ ...ask, accept: [...absent, ...(ask.accept ?? [])] })
       if (text.trim() === '') return undefined
       const secret = asSecret(parseBody(ask.doing, text))
@@ -180,13 +180,14 @@ function wireOf(settings: Settings, ask: Ask): Wire {
   const { url, socket, base } = parseAddress(settings.address)
   const query = new URLSearchParams()
   if (ask.method === 'LIST') query.append('list', 'true')
+  if (ask.method === 'SCAN') query.append('scan', 'true')
   for (const [key, value] of Object.entries(ask.query ?? {})) {
     for (const each of typeof value === 'string' ? [value] : value) query.append(key, each)
   }
   const search = query.size === 0 ? '' : `?${query.toString()}`
   const body = ask.body === undefined ? undefined : JSON.stringify(ask.body)
   return {
-    method: ask.method === 'LIST' ? 'GET' : ask.method,
+    method: ask.method === 'LIST' || ask.method === 'SCAN' ? 'GET' : ask.method,
     url,
     socket,
     target: `${base}/v1/${encodePath(ask.path)}${search}`,

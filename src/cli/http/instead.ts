@@ -32,6 +32,7 @@ export function asCurl(
 const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
   GET: ['read'],
   LIST: ['list'],
+  SCAN: ['scan'],
   PUT: ['create', 'update'],
   POST: ['create', 'update'],
   PATCH: ['patch'],

@@ -3,8 +3,9 @@ import { refuse } from '../../kit/failure.ts'
 import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { bare, raw } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
-import { type Tx } from '../../barrier/space.ts'
+import { type Scope } from '../../barrier/space.ts'
 import { type Core } from '../core.ts'
+import { namespacesOf, scopeIn } from '../namespaces.ts'
 import { type InFlight } from '../in-flight.ts'
 import { type Metrics } from '../metrics.ts'
 import { metricsJson, PROMETHEUS_TYPE, prometheusText } from '../metrics-text.ts'
@@ -47,8 +48,12 @@ function addGauges(core: Core, metrics: Metrics, inFlight: InFlight | undefined)
       if (known && now - known.at < COUNT_MS) return known.value
       const tx = await core.begin(false)
       if (!tx) return undefined
-      known = { at: now, value: await countBelow(tx, prefix) }
-      return known.value
+      let value = await countBelow(tx, prefix)
+      for (const namespace of (await namespacesOf(tx))?.byPath.values() ?? []) {
+        value += await countBelow(scopeIn(tx, namespace), prefix)
+      }
+      known = { at: now, value }
+      return value
     }
   }
   metrics.gauge('coffer_unsealed', () => (core.keeper.space ? 1 : 0))
@@ -57,10 +62,10 @@ function addGauges(core: Core, metrics: Metrics, inFlight: InFlight | undefined)
   if (inFlight) metrics.gauge('coffer_requests_in_flight', () => inFlight.size)
 }
 
-async function countBelow(tx: Tx, prefix: string): Promise<number> {
+async function countBelow(scope: Scope, prefix: string): Promise<number> {
   let count = 0
-  for (const name of await tx.list(prefix)) {
-    count += name.endsWith('/') ? await countBelow(tx, prefix + name) : 1
+  for (const name of await scope.list(prefix)) {
+    count += name.endsWith('/') ? await countBelow(scope, prefix + name) : 1
   }
   return count
 }

@@ -42,6 +42,7 @@ test('no mount can be made or moved where a namespace is', async () => {
     match(made.body.errors![0]!, /path is already in use at/)
     const moved = await ask('write', 'sys/remount', { from: 'kv1', to: path })
     equal(moved.status, 400, path)
+    equal(moved.body.errors![0], 'a mount cannot be moved from one namespace to another')
   }
   // Only what is directly below is in the way.
   equal((await ask('write', 'sys/mounts/b', { type: 'kv' })).status, 204)
@@ -65,7 +66,8 @@ test('namespaces are told of, noted on and listed below the one that is asked', 
   deepEqual(patched.body.data!['custom_metadata'], { team: 'x', k: 'v' })
   equal((await ask('patch', 'sys/namespaces/no', { custom_metadata: {} })).status, 404)
   equal((await ask('read', 'sys/namespaces/no')).status, 404)
-  for (const bad of [1, 'x', [], { a: 1 }, { a: {} }]) {
+  const long = { a: 'x'.repeat(513) }
+  for (const bad of [1, 'x', [], { a: 1 }, { a: {} }, long]) {
     equal((await ask('patch', 'sys/namespaces/d', { custom_metadata: bad })).status, 400)
     equal((await ask('write', 'sys/namespaces/e', { custom_metadata: bad })).status, 400)
   }

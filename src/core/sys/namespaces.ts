@@ -20,6 +20,7 @@ import {
   saveNamespaces,
   scopeIn,
 } from '../namespaces.ts'
+import { checkedPairs } from '../identity/fields.ts'
 import { putDefaultPolicy } from '../policy-store.ts'
 import { scopeOf, turnOf, txOf } from '../turn.ts'
 import { checkNamespaceName } from './namespace-name.ts'
@@ -172,7 +173,7 @@ function mergedNotes(before: Record<string, string>, given: unknown): Record<str
     else if (typeof value === 'string') notes.set(name, value)
     else notStrings()
   }
-  return Object.fromEntries(notes)
+  return checkedPairs(Object.fromEntries(notes), 'custom_metadata')
 }
 
 /** It is out of reach from the commit on; what it held is ended after the answer. */

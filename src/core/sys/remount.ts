@@ -85,6 +85,11 @@ async function move(
   scope: Scope,
   { source, target, taken }: { source: string; target: string; taken: readonly Taken[] },
 ): Promise<void> {
+  for (const { path } of taken) {
+    if (source.startsWith(path) || target.startsWith(path)) {
+      refuse('a mount cannot be moved from one namespace to another')
+    }
+  }
   const { mounts } = await core.mounts.table(scope)
   const entry = mounts.find((mount) => mount.path === source)
   if (!entry) return refuse(`no matching mount at "${source}"`)
