@@ -24,6 +24,9 @@ export type Cached = {
 /** Writes below the barrier that belong into the same batch, and keys that must not be there. */
 export type Also = { writes?: readonly Write[]; absent?: readonly string[] }
 
+/** An entry that wants attention, by its hidden name; without a value, it is damaged. */
+export type Due = { readonly key: string; readonly value: object | undefined }
+
 /** Entries per generation; two generations are kept. */
 const CACHE_MAX = 20_000
 /** Larger entries are decoded anew at each read: the cache is for the many small ones. */
@@ -210,18 +213,26 @@ export class Space {
   }
 
   /**
-   * Entries whose time has come, most overdue first, and when the next is due. The index knows only
-   * hidden names, so each is opened; one that has gone meanwhile is left out.
+   * Entries whose time has come, most overdue first, without those of `skip`. One that cannot be
+   * opened comes without its value.
    */
-  async due(now: number, limit: number): Promise<{ entries: object[]; next: number | undefined }> {
-    const { keys, next } = await this.store.due(now, limit)
-    const entries: object[] = []
+  async due(now: number, limit: number, skip: ReadonlySet<string>): Promise<Due[]> {
+    const { keys } = await this.store.due(now, limit + skip.size)
+    const found: Due[] = []
     for (const key of keys) {
+      if (skip.has(key) || found.length === limit) continue
       const entry = await this.store.get(key)
-      if (!entry) continue
-      entries.push(parseJson(this.#keyring.openRecord(key, entry.value).toString('utf8')) as object)
+      if (entry) found.push({ key, value: this.#opened(key, entry.value) })
     }
-    return { entries, next }
+    return found
+  }
+
+  #opened(key: string, sealed: Uint8Array): object | undefined {
+    try {
+      return parseJson(this.#keyring.openRecord(key, sealed).toString('utf8')) as object
+    } catch {
+      return undefined
+    }
   }
 
   /** How many records the newest key has sealed, by the persisted count (never too low). */

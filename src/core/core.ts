@@ -282,7 +282,7 @@ function tellable(error: Error & { code?: unknown }): string {
 }
 
 async function undo(core: Core, made: Turn['made']): Promise<void> {
-  if (made.leaseId) await core.expiry.endLease(made.leaseId)
+  if (made.leaseId) await core.expiry.leases.end(made.leaseId)
   for (let attempt = 0; made.tokens.length > 0 && attempt < 5; attempt++) {
     const tx = await core.begin(false)
     if (!tx) return

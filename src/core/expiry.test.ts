@@ -7,6 +7,7 @@ import { type Engine } from '../kit/engine.ts'
 import { defineEngine, endpoint, lease, t } from '../kit/kit.ts'
 import { systemRandom } from '../lib/random.ts'
 import { memoryStore } from '../storage/memory.ts'
+import { NOTHING_EXPECTED } from '../storage/store.ts'
 import { newMountEntry } from './bootstrap.ts'
 import { createCore } from './core.ts'
 import { getLease } from './leases.ts'
@@ -97,7 +98,7 @@ test('pass() ends what another one left half ended', async () => {
     revoked.push(name)
   })
   const id = await lent.take('a')
-  equal(await lent.core.expiry.endLease(id), 'failed')
+  equal(await lent.core.expiry.leases.end(id), 'failed')
   const { status } = await lent.ask('write', 'sys/leases/lookup', { lease_id: id })
   equal(status, 400, 'it counts as gone')
   broken = false
@@ -160,4 +161,94 @@ test('pass() ends tokens in their order, children with them', async () => {
   made.clock.advance(60_000)
   await made.core.expiry.pass()
   equal((await keys()).length, 1)
+})
+
+/** Lets everything run that waits for nothing but its turn. */
+const settle = async () => {
+  for (let i = 0; i < 50; i++) await new Promise((done) => setImmediate(done))
+}
+
+async function secondMount({ core }: TestCore) {
+  const tx = (await core.begin(false))!
+  const { mounts } = await core.mounts.table(tx)
+  const entry = newMountEntry({ path: 'other/', class: 'secret', type: 'lending' }, systemRandom)
+  core.mounts.save(tx, [...mounts, entry])
+  await core.commit(tx)
+}
+
+test('pass() does not let an engine that never answers stop another mount', async () => {
+  const revoked: string[] = []
+  const asked: string[] = []
+  const lent = await lender((name) => {
+    asked.push(name)
+    if (name.startsWith('dead')) return new Promise<never>(() => {})
+    revoked.push(name)
+    return Promise.resolve()
+  })
+  await secondMount(lent)
+  const first = await lent.take('dead-1')
+  lent.clock.advance(1)
+  const second = await lent.take('dead-2')
+  lent.clock.advance(1)
+  await lent.ask('read', 'other/thing/alive')
+  lent.clock.advance(60_000)
+  const pass = lent.core.expiry.pass()
+  await settle()
+  deepEqual(revoked, ['alive'], 'the other mount does not wait')
+  lent.clock.advance(30_000)
+  await pass
+  deepEqual(asked.toSorted(), ['alive', 'dead-1'], 'its second lease is not even tried')
+  equal((await leaseOf(lent, first))!.attempts, 1)
+  equal((await leaseOf(lent, second))!.attempts, 0, 'being put off is not an attempt')
+
+  // After its rest it is asked again.
+  lent.clock.advance(60_000)
+  const next = lent.core.expiry.pass()
+  await settle()
+  lent.clock.advance(30_000)
+  await next
+  equal(asked.length, 3)
+})
+
+test('endAll() asks an engine that does not answer once, and forgets all when forced', async () => {
+  let asked = 0
+  const lent = await lender(() => {
+    asked++
+    return new Promise<never>(() => {})
+  })
+  const ids = [await lent.take('a'), await lent.take('b'), await lent.take('c')]
+  const gentle = lent.core.expiry.leases.endAll(ids)
+  await settle()
+  lent.clock.advance(30_000)
+  deepEqual(await gentle, { failed: 3 })
+  equal(asked, 1)
+  const forced = lent.core.expiry.leases.endAll(ids, { force: true })
+  await settle()
+  lent.clock.advance(30_000)
+  deepEqual(await forced, { failed: 0 })
+  equal(asked, 2)
+  for (const id of ids) equal(await leaseOf(lent, id), undefined)
+})
+
+test('pass() reports a record that cannot be read once, and ends the others', async () => {
+  const revoked: string[] = []
+  const lent = await lender(async (name) => void revoked.push(name))
+  await lent.take('a')
+  await lent.take('b')
+  lent.clock.advance(60_000)
+  const [key] = (await lent.store.due(lent.clock.now(), 1)).keys
+  await lent.store.write([{ key: key!, value: Buffer.from('damaged'), due: 1 }], NOTHING_EXPECTED)
+  await lent.core.expiry.pass()
+  await lent.core.expiry.pass()
+  equal(revoked.length, 1)
+  equal(lent.logs.filter((line) => line.includes('cannot be read')).length, 1)
+})
+
+test('pass() ends more leases of one mount than a lane holds', async () => {
+  let revoked = 0
+  const lent = await lender(async () => void revoked++)
+  for (let i = 0; i < 250; i++) await lent.take(`n${i}`)
+  lent.clock.advance(60_000)
+  await lent.core.expiry.pass()
+  equal(revoked, 250)
 })

@@ -3,16 +3,17 @@
  * node at a time has this duty, told by a row in the store with an epoch; each effect reads that row
  * in its own transaction, so a node that was asleep for too long can no longer do anything.
  *
- * Nothing is kept in memory: the store's index of due entries is asked for the next few.
+ * Nothing is kept in memory: the store's index of due entries is asked for the next few. One that
+ * cannot be read or ended is reported once and passed over; it keeps nothing else waiting.
  */
-import { type Space, type Tx } from '../barrier/space.ts'
+import { type Due, type Space, type Tx } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random } from '../lib/random.ts'
 import { StoreConflict } from '../storage/store.ts'
-import { forgetLease, getLease, type LeaseEntry, revokeFailed, startRevoking } from './leases.ts'
+import { type LeaseEntry } from './leases.ts'
 import { type Mounts } from './mounts.ts'
-import { scopeOfHome } from './namespaces.ts'
 import { type PassingEntry, removePassed } from './passing.ts'
+import { type Revoker, revoker } from './revoker.ts'
 import { type TokenEntry, type Tokens } from './tokens.ts'
 import { continueUpgrade, type UpgradeEntry } from './upgrades.ts'
 
@@ -21,7 +22,10 @@ const DUTY_MS = 15_000
 const POLL_MS = 1_000
 const BATCH = 200
 const UPKEEP_PASSES = 600
+/** Entries that are looked at in one pass while they cannot be ended. */
+const STUCK_MAX = 5_000
 
+type DueEntry = TokenEntry | LeaseEntry | PassingEntry | UpgradeEntry
 type Duty = { node: string; epoch: number; until: number }
 
 export type Expiry = {
@@ -29,8 +33,8 @@ export type Expiry = {
   stop(): void
   /** One pass: ends all that is due now; for tests, and for those who cannot wait. */
   pass(): Promise<void>
-  /** Ends one lease for good: marks it, runs its revoker, forgets it. */
-  endLease(id: string, options?: { force?: boolean }): Promise<'ended' | 'failed' | 'unknown'>
+  /** Ends leases for good, now. */
+  readonly leases: Pick<Revoker, 'end' | 'endAll'>
 }
 
 export type ExpiryParts = {
@@ -97,81 +101,81 @@ export function expiry(parts: ExpiryParts): Expiry {
 
   const removePassing = (path: string) => inTurn((tx) => removePassed(tx, path, clock.now()))
 
-  async function endToken(uid: string): Promise<void> {
-    await transact(async (tx) => {
-      if (!(await fenced(tx))) return
+  /** False when it is still there. */
+  async function endToken(uid: string): Promise<boolean> {
+    const ended = await transact(async (tx) => {
+      if (!(await fenced(tx))) return false
       const entry = await tokens.stored(tx, uid)
-      if (entry && entry.expiresAt > 0 && entry.expiresAt <= clock.now()) {
-        await tokens.revokeTree(tx, entry)
-      }
+      if (!entry) return true
+      if (entry.expiresAt === 0 || entry.expiresAt > clock.now()) return false
+      await tokens.revokeTree(tx, entry)
+      return true
     })
+    return ended ?? false
   }
 
-  async function endLease(id: string, options: { force?: boolean } = {}) {
-    const entry = await transact(async (tx) => {
-      const found = await getLease(tx, id)
-      return found && !found.revoking ? startRevoking(tx, found, clock.now()) : found
-    })
-    if (!entry) return 'unknown'
-    const trouble = await runRevoker(entry)
-    await transact(async (tx) => {
-      const current = await getLease(tx, id)
-      if (!current) return
-      if (trouble === undefined || options.force) forgetLease(tx, current)
-      else revokeFailed(tx, current, { now: clock.now(), trouble })
-    })
-    return trouble === undefined || options.force ? 'ended' : 'failed'
+  /** What cannot be read or ended would be told of every second. */
+  const told = new Set<string>()
+  function reportOnce(key: string, trouble: string): void {
+    if (told.has(key) || told.size >= STUCK_MAX) return
+    told.add(key)
+    parts.report(`expiry: ${trouble}`)
   }
 
-  /** The text of what went wrong, or undefined. A mount that is gone has nothing left to revoke. */
-  async function runRevoker(entry: LeaseEntry): Promise<string | undefined> {
-    const mount = await transact(async (tx) =>
-      (await mounts.all(scopeOfHome(tx, entry.namespace))).find(
-        (m) => m.entry.uuid === entry.mount,
-      ),
-    )
-    const kind = mount?.engine.leases?.[entry.leaseKind]
-    if (!mount || !kind) return undefined
+  const { report } = parts
+  const leases = revoker({ clock, mounts, transact, onDuty, report, reportOnce })
+
+  /** Whether it has ended, waits in a lane, or stays as it is. */
+  async function end({ key, value }: Due): Promise<'ended' | 'taken' | 'stays'> {
+    const entry = value as DueEntry | undefined
     try {
-      await kind.revoke({
-        leaseId: entry.id,
-        secret: entry.secret,
-        mount: mount.view,
-        now: clock.now(),
-      })
-      return undefined
+      if (!entry) reportOnce(key, `the record ${key} is due and cannot be read`)
+      else if (entry.kind === 'token') return (await endToken(entry.uid)) ? 'ended' : 'stays'
+      else if (entry.kind === 'lease') return leases.take(key, entry) ? 'taken' : 'stays'
+      else if (entry.kind === 'passing') await removePassing(entry.path)
+      else await continueUpgrade(entry, { mounts, random: parts.random, inTurn })
     } catch (error) {
-      const trouble = error instanceof Error ? error.message : 'unknown trouble'
-      parts.report(`lease ${entry.id} could not be revoked: ${trouble}`)
-      return trouble
+      reportOnce(key, `the record ${key} cannot be ended: ${messageOf(error)}`)
     }
+    return 'stays'
+  }
+
+  /** Ends what is due and was not tried before, or puts it into its lane; how much of it. */
+  async function sweep(tried = new Set<string>()): Promise<number> {
+    const space = parts.space()
+    if (!space || !(await onDuty())) return 0
+    if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
+    const left = leases.taken.union(tried)
+    let done = 0
+    while (left.size < STUCK_MAX + tried.size) {
+      const found = await space.due(clock.now(), BATCH, left)
+      for (const each of found) {
+        // Ending the one before may have taken so long that the duty is another's by now.
+        if (!(await onDuty())) return done
+        const now = await end(each)
+        if (now !== 'stays') done++
+        if (now !== 'ended') left.add(each.key)
+        if (now === 'taken') tried.add(each.key)
+      }
+      if (found.length < BATCH) break
+    }
+    return done
   }
 
   async function pass(): Promise<void> {
-    const space = parts.space()
-    if (!space || !(await onDuty())) return
-    if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
-    for (let more = true; more;) {
-      const { entries } = await space.due(clock.now(), BATCH)
-      more = entries.length === BATCH
-      for (const entry of entries as (TokenEntry | LeaseEntry | PassingEntry | UpgradeEntry)[]) {
-        // Ending the one before may have taken so long that the duty is another's by now.
-        if (!(await onDuty())) return
-        if (entry.kind === 'token') await endToken(entry.uid)
-        else if (entry.kind === 'passing') await removePassing(entry.path)
-        else if (entry.kind === 'lease') await endLease(entry.id)
-        else await continueUpgrade(entry, { mounts, random: parts.random, inTurn })
-      }
-    }
+    const tried = new Set<string>()
+    // A lane takes only so many at once.
+    while ((await sweep(tried)) > 0) await leases.idle()
+    await leases.idle()
   }
 
   async function tick(): Promise<void> {
     if (running) return
     running = true
     try {
-      await pass()
+      await sweep()
     } catch (error) {
-      parts.report(`expiry: ${error instanceof Error ? error.message : 'unknown trouble'}`)
+      parts.report(`expiry: ${messageOf(error)}`)
     } finally {
       running = false
     }
@@ -193,6 +197,8 @@ export function expiry(parts: ExpiryParts): Expiry {
       cancel = undefined
     },
     pass,
-    endLease,
+    leases,
   }
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : 'unknown trouble')

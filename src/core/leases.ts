@@ -37,6 +37,8 @@ export type LeaseEntry = {
   /** The engine failed too often; kept, listed and counted, not retried. */
   irrevocable?: true
   trouble?: string
+  /** Not to be tried before, because its engine does not answer at all. */
+  notBefore?: number
 }
 
 export const REVOKE_ATTEMPTS_MAX = 6
@@ -78,7 +80,7 @@ export function saveLease(tx: Tx, entry: LeaseEntry): void {
 /** Exponential back-off from the last attempt, which a revoking lease keeps in expiresAt. */
 function retryAt(entry: LeaseEntry): number {
   const wait = entry.attempts ? Math.min(RETRY_MS * 2 ** (entry.attempts - 1), RETRY_MS_MAX) : 0
-  return entry.expiresAt + wait
+  return Math.max(entry.expiresAt + wait, entry.notBefore ?? 0)
 }
 
 export function forgetLease(tx: Tx, entry: LeaseEntry): void {
@@ -88,7 +90,7 @@ export function forgetLease(tx: Tx, entry: LeaseEntry): void {
 
 /** Marks a lease as ending, from now on due at once. */
 export function startRevoking(tx: Tx, entry: LeaseEntry, now: number): LeaseEntry {
-  const { irrevocable: _, ...rest } = entry
+  const { irrevocable: _, notBefore: __, ...rest } = entry
   const ending: LeaseEntry = {
     ...rest,
     revoking: true,
@@ -109,6 +111,11 @@ export function revokeFailed(
   const next: LeaseEntry = { ...entry, attempts, expiresAt: options.now, trouble: options.trouble }
   if (attempts >= REVOKE_ATTEMPTS_MAX) next.irrevocable = true
   saveLease(tx, next)
+}
+
+/** Put off without an attempt: another lease of its mount has shown that the engine is away. */
+export function revokeLater(tx: Tx, entry: LeaseEntry, notBefore: number): void {
+  saveLease(tx, { ...entry, notBefore })
 }
 
 export async function leasesOfToken(tx: Tx, tokenUid: string): Promise<LeaseEntry[]> {

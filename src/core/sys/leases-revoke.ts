@@ -67,7 +67,7 @@ function revokeForce(core: Core, path: string): Endpoint {
     async write(call) {
       const ids = await startAll(core, call)
       turnOf(call as never).afterCommit.push(async () => {
-        for (const id of ids) await core.expiry.endLease(id, { force: true })
+        await core.expiry.leases.endAll(ids, { force: true })
       })
       return undefined
     },
@@ -104,8 +104,7 @@ async function endTokens(
 function end(core: Core, call: Call<{ sync?: boolean }>, ids: readonly string[]): Answer {
   if (!call.data.sync) return accepted()
   turnOf(call as never).afterCommit.push(async () => {
-    let failed = 0
-    for (const id of ids) if ((await core.expiry.endLease(id)) === 'failed') failed++
+    const { failed } = await core.expiry.leases.endAll(ids)
     if (failed > 0) {
       refuse(
         `failed to revoke ${failed} of ${ids.length} leases: the engine could not end them yet and` +

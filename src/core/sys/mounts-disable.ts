@@ -172,10 +172,11 @@ async function finishOne(core: Core, ns: Namespace, entry: MountEntry): Promise<
       await transact(core, (tx) => endToken(core, tx, { uid, now }))
     }
   }
-  for (const lease of await leasesOf(scopeIn(aside, ns), entry)) {
-    // One that has failed already waits for its turn, which expiry gives it.
-    if (!lease.attempts && !lease.irrevocable) await core.expiry.endLease(lease.id)
-  }
+  // One that has failed already waits for its turn, which expiry gives it.
+  const fresh = (await leasesOf(scopeIn(aside, ns), entry)).filter(
+    (lease) => !lease.attempts && !lease.irrevocable,
+  )
+  await core.expiry.leases.endAll(fresh.map(({ id }) => id))
   const after = await core.begin(false)
   if (!after || (await leasesOf(scopeIn(after, ns), entry)).length > 0) return false
   for (;;) {

@@ -89,12 +89,13 @@ async function endTokens(core: Core, namespace: Namespace): Promise<boolean> {
 async function endLeases(core: Core, namespace: Namespace): Promise<boolean> {
   const aside = await core.begin(false)
   if (!aside) return false
-  for (const lease of await leasesUnder(scopeIn(aside, namespace), '')) {
-    if (lease.irrevocable) {
-      core.log('error', `lease ${lease.id} was given up with its namespace ${namespace.path}`)
-      await core.expiry.endLease(lease.id, { force: true })
-    } else if (!lease.attempts) await core.expiry.endLease(lease.id)
+  const left = await leasesUnder(scopeIn(aside, namespace), '')
+  for (const { id } of left.filter(({ irrevocable }) => irrevocable)) {
+    core.log('error', `lease ${id} was given up with its namespace ${namespace.path}`)
+    await core.expiry.leases.end(id, { force: true })
   }
+  const fresh = left.filter(({ irrevocable, attempts }) => !irrevocable && !attempts)
+  await core.expiry.leases.endAll(fresh.map(({ id }) => id))
   const after = await core.begin(false)
   return !!after && (await leasesUnder(scopeIn(after, namespace), '')).length === 0
 }
