@@ -5,6 +5,7 @@ import { syslogAudit } from '../audit/syslog.ts'
 import approle from '../auth/approle/engine.ts'
 import cert from '../auth/cert/engine.ts'
 import { jwt, oidc } from '../auth/jwt/engine.ts'
+import kubernetes from '../auth/kubernetes/engine.ts'
 import ldap from '../auth/ldap/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
@@ -22,6 +23,7 @@ export const ENGINES: readonly Engine[] = [
   cert,
   jwt,
   oidc,
+  kubernetes,
   ldap,
   userpass,
   ...CONFIGURATION,
