@@ -90,6 +90,15 @@ function helpOf(turn: Turn, version: string): Reply {
   return bare(helpBody(described, { path: turn.path, endpoint: turn.match?.endpoint }, { version }))
 }
 
+/** Where clients reach a listener, when the configuration does not say; empty without one. */
+function addressOf(listener: Listener | undefined): string {
+  if (!listener) return ''
+  const { address, family, port } = listener.address
+  const anywhere = address === '0.0.0.0' || address === '::'
+  const host = anywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address
+  return `${listener.secure ? 'https' : 'http'}://${host}:${port}`
+}
+
 export async function serve(
   { core, inFlight }: OpenCore,
   options: ServerOptions,
@@ -97,6 +106,7 @@ export async function serve(
   const listeners: Listener[] = []
   try {
     for (const at of options.listeners) listeners.push(await listen(core, at, inFlight))
+    core.settings.apiAddr ||= addressOf(listeners[0])
   } catch (error) {
     for (const listener of listeners) await listener.close(0)
     throw error

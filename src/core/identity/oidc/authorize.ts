@@ -67,7 +67,7 @@ async function authorize(call: AuthorizeCall): Promise<Reply> {
   const { state } = call.data
   try {
     const grant = await grantOf(call)
-    return bare({ code: newCode(scopeOf(call as never), call, grant), state })
+    return bare({ code: newCode(call as never, grant), state })
   } catch (error) {
     if (!(error instanceof OauthError)) throw error
     return bare({ ...error.body, ...(state !== '' && { state }) }, 400)

@@ -18,7 +18,6 @@ import {
 } from '../../../../test/support/oidc.ts'
 import { type Answered } from '../../../../test/support/test-core.ts'
 import { halfHash } from './signing.ts'
-import { oidcUpkeep } from './upkeep.ts'
 
 const PROVIDER = 'identity/oidc/provider/default'
 const NOT_KEPT = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
@@ -138,14 +137,14 @@ test('a code is good for five minutes, and forgotten after', async () => {
     (await (await core.core.begin(false))!.list('identity-oidc/code/')).length
   core.clock.advance(299_000)
   equal((await exchange(core, redeeming(app, first))).status, 200)
-  await oidcUpkeep(core.core)
+  await core.core.expiry.pass()
   equal(await stored(), 1)
   core.clock.advance(1_000)
   const late = await exchange(core, redeeming(app, second))
   says(late, 'invalid_grant', 'authorization grant is invalid or expired')
   await codeFor(core, ann, app)
   core.clock.advance(300_000)
-  await oidcUpkeep(core.core)
+  await core.core.expiry.pass()
   equal(await stored(), 0)
 })
 

@@ -176,7 +176,7 @@ function checkGrantType(grantType: string): void {
 async function redeem(call: ExchangeCall, client: Client): Promise<Grant> {
   const { code, redirect_uri, name } = call.data
   if (code === '') throw new OauthError('invalid_request', 'code parameter is required')
-  const grant = await spendCode(scopeOf(call as never), code, call.now)
+  const grant = await spendCode(call as never, code)
   if (!grant) {
     throw new OauthError('invalid_grant', 'authorization grant is invalid or expired')
   }
