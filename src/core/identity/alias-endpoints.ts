@@ -148,7 +148,7 @@ async function create(scope: Scope, call: Call<unknown>, target: Target) {
   const { canonicalId, mountAccessor } = target
   const found = canonicalId === undefined ? undefined : await entityById(scope, canonicalId)
   if (canonicalId !== undefined && !found) refuse('invalid canonical ID')
-  const entity = found ?? newEntity(call.random, call.now)
+  const entity = found ?? (await newEntity(scope, call))
   if (aliasOn(entity, mountAccessor)) {
     refuse('Alias already exists for requested entity and mount accessor')
   }

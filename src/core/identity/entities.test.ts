@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { testCore } from '../../../test/support/test-core.ts'
-import { systemRandom } from '../../lib/random.ts'
+import { uuid } from '../../lib/random.ts'
 import {
   aliasIds,
   entityByAlias,
@@ -27,9 +27,17 @@ import {
 import { foldName } from './name-index.ts'
 import { type Alias, type Entity, type Group } from './entity.ts'
 
-const NOW = Date.UTC(2026, 0, 1)
 const entity = (name: string, more: Partial<Entity> = {}): Entity => ({
-  ...newEntity(systemRandom, NOW, name),
+  id: uuid(),
+  name,
+  metadata: {},
+  policies: [],
+  disabled: false,
+  aliases: [],
+  merged_entity_ids: [],
+  group_ids: [],
+  creation_time: '',
+  last_update_time: '',
   ...more,
 })
 const alias = (id: string, name: string, mount_accessor = 'auth_x_1'): Alias => ({
@@ -61,6 +69,21 @@ async function scopes() {
   const begin = async () => (await core.begin(false))!
   return { core, begin }
 }
+
+test('a drawn name is never one that somebody has', async () => {
+  const { begin } = await scopes()
+  const tx = await begin()
+  await saveEntity(tx, entity('entity_00000000'))
+  let draws = 0
+  const random = (bytes: number) => Buffer.alloc(bytes, bytes === 4 ? Math.trunc(draws++ / 2) : 7)
+  const names: string[] = []
+  for (let i = 0; i < 2; i++) {
+    const made = await newEntity(tx, { random, now: 0 })
+    names.push(made.name)
+    await saveEntity(tx, { ...made, id: uuid() })
+  }
+  deepEqual(names, ['entity_01010101', 'entity_02020202'])
+})
 
 test('saveEntity() refuses a name or an alias that leads to another', async () => {
   const { begin } = await scopes()

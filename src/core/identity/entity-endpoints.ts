@@ -135,7 +135,7 @@ async function upsert(
 ): Promise<Record<string, unknown> | undefined> {
   const scope = scopeOf(call as never)
   const before = await subject(scope, change)
-  const base = before ?? newEntity(call.random, call.now, change.name || undefined)
+  const base = before ?? (await newEntity(scope, call, change.name || undefined))
   const { metadata, policies, disabled } = change
   const entity: Entity = {
     ...base,

@@ -113,8 +113,9 @@ async function targetGroup(
   holder: Group | undefined,
   id: string | undefined,
 ): Promise<Group> {
-  if (id === undefined) return holder ?? newGroup('external', undefined, call)
-  const group = await groupById(scopeOf(call as never), id)
+  const scope = scopeOf(call as never)
+  if (id === undefined) return holder ?? newGroup(scope, { type: 'external' }, call)
+  const group = await groupById(scope, id)
   if (!group) return refuse('invalid group ID given in canonical_id')
   if (group.type !== 'external') refuse("alias can't be set on an internal group")
   return group

@@ -9,12 +9,14 @@ import { checkedName, checkedPairs, identityPolicies } from './fields.ts'
 import {
   childIds,
   groupById,
+  groupByName,
   isWithin,
   memberIds,
   saveGroup,
   setChild,
   setMember,
 } from './groups.ts'
+import { drawName } from './name-index.ts'
 
 export type GroupChange = {
   id?: string | undefined
@@ -27,11 +29,16 @@ export type GroupChange = {
 }
 type By = { random: Random; now: number }
 
-export function newGroup(type: Group['type'], name: string | undefined, by: By): Group {
+/** Without a name one is drawn. Nothing is stored yet. */
+export async function newGroup(
+  scope: Scope,
+  { type, name }: { type: Group['type']; name?: string | undefined },
+  by: By,
+): Promise<Group> {
   const at = rfc3339(by.now)
   return {
     id: uuid(by.random),
-    name: name ?? `group_${by.random(4).toString('hex')}`,
+    name: name || (await drawName('group', by.random, (drawn) => groupByName(scope, drawn))),
     type,
     metadata: {},
     policies: [],
@@ -52,7 +59,7 @@ export async function writeGroup(
   const { name, metadata, policies } = change
   const type = typeOf(before, change.type)
   if (type === 'external') refuseMembers(change)
-  const base = before ?? newGroup(type, name || undefined, by)
+  const base = before ?? (await newGroup(scope, { type, name }, by))
   const group: Group = {
     ...base,
     ...(name && { name: checkedName(name) }),

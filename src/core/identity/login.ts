@@ -39,7 +39,7 @@ export async function entityOfLogin(scope: Scope, login: Login): Promise<Standin
 async function created(scope: Scope, { grant, mount, random, now }: Login): Promise<Entity> {
   const wanted = { name: grant.alias, mountAccessor: mount.accessor, local: mount.local }
   const alias: Alias = { ...newAlias(wanted, { random, now }), metadata: metadataOf(grant) }
-  const entity: Entity = { ...newEntity(random, now), aliases: [alias] }
+  const entity: Entity = { ...(await newEntity(scope, { random, now })), aliases: [alias] }
   await saveEntity(scope, entity)
   return entity
 }

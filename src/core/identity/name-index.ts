@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type Scope } from '../../barrier/space.ts'
+import { type Random } from '../../lib/random.ts'
 import { type Awaitable } from '../../storage/store.ts'
 
 /** What a name's key leads to. */
@@ -22,6 +23,18 @@ export function foldName(name: string): string {
 /** One key segment of bounded length for any name: aliases are often DNs or URLs. */
 export function nameKey(name: string): string {
   return createHash('sha256').update(foldName(name)).digest('base64url')
+}
+
+/** A name nobody has yet, such as `entity_0a1b2c3d`. */
+export async function drawName(
+  prefix: string,
+  random: Random,
+  find: (name: string) => Awaitable<object | undefined>,
+): Promise<string> {
+  for (;;) {
+    const name = `${prefix}_${random(4).toString('hex')}`
+    if (!(await find(name))) return name
+  }
 }
 
 /** Ids are made here; what is none in form never becomes a key. */
