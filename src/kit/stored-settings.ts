@@ -22,6 +22,8 @@ export type Settings = Readonly<Record<string, unknown>>
 type SettingsSpec = {
   help: string
   fields: Fields
+  /** What a name may be; a plain one unless said. */
+  name?: Field<unknown>
   /** Where the names are listed, for a path with a name in it. */
   lists?: readonly string[]
   /** Names are the same in upper and lower case. */
@@ -90,7 +92,7 @@ export function storedSettings(paths: string | readonly string[], spec: Settings
 function allFields(spec: SettingsSpec, capture: string | undefined): Fields {
   const legacy = (spec.tokens ?? []).map((name) => [name, legacyTokenFields[name]] as const)
   return {
-    ...(capture !== undefined && { [capture]: t.name({ help: 'Its name.' }) }),
+    ...(capture !== undefined && { [capture]: spec.name ?? t.name({ help: 'Its name.' }) }),
     ...spec.fields,
     ...(spec.tokens && { ...tokenFields, ...Object.fromEntries(legacy) }),
   }

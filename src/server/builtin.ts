@@ -4,9 +4,11 @@ import { socketAudit } from '../audit/socket.ts'
 import { syslogAudit } from '../audit/syslog.ts'
 import approle from '../auth/approle/engine.ts'
 import cert from '../auth/cert/engine.ts'
+import github from '../auth/github/engine.ts'
 import { jwt, oidc } from '../auth/jwt/engine.ts'
 import kubernetes from '../auth/kubernetes/engine.ts'
 import ldap from '../auth/ldap/engine.ts'
+import okta from '../auth/okta/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
@@ -21,10 +23,12 @@ export const ENGINES: readonly Engine[] = [
   kvV2,
   approle,
   cert,
+  github,
   jwt,
   oidc,
   kubernetes,
   ldap,
+  okta,
   userpass,
   ...CONFIGURATION,
 ]

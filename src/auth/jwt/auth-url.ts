@@ -74,7 +74,6 @@ function address(
   state: string,
   pending: Pending,
 ): string {
-  if (discovery.authorizationUrl === '') refuse('the provider has no authorization endpoint')
   const implicit = config.oidc_response_types.join() === 'id_token'
   const parameters: Record<string, string> = {
     client_id: config.oidc_client_id,
@@ -92,6 +91,8 @@ function address(
   }
   const query = new URLSearchParams(parameters)
   query.sort()
+  // A provider without the endpoint, as identity tokens have one: clients look at the query alone.
+  if (discovery.authorizationUrl === '') return `?${query.toString()}`
   const url = new URL(discovery.authorizationUrl)
   const ours = query.toString()
   url.search = url.search === '' ? ours : `${url.search}&${ours}`
