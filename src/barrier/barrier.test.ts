@@ -184,6 +184,27 @@ test('space hands out the same object until the entry changes, and sees other wr
   deepEqual(await (await space.begin()).get('x'), { n: 2 })
 })
 
+test('space keeps a long entry only when every request reads it', async () => {
+  const { store, made } = await freshSpace()
+  const long = { text: 'x'.repeat(100_000) }
+  for (const [path, kept] of [
+    ['m/some/entry', false],
+    ['ns/some/m/sys/mounts', false],
+    ['sys/namespaces', true],
+    ['sys/mounts', true],
+    ['ns/some/sys/mounts', true],
+  ] as const) {
+    const writer = new Space(store, made.rootKey, made.keyring)
+    const tx = await writer.begin()
+    tx.put(path, long)
+    await writer.commit(tx)
+    for (const space of [writer, new Space(store, made.rootKey, made.keyring)]) {
+      const first = await (await space.begin()).get(path)
+      equal((await (await space.begin()).get(path)) === first, kept, path)
+    }
+  }
+})
+
 test('space refuses the commit of a transaction whose reads or lists are stale', async () => {
   const { space } = await freshSpace()
   const [one, two, three] = [await space.begin(), await space.begin(), await space.begin()]

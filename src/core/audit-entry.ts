@@ -8,7 +8,7 @@ import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type DeviceView } from './audit.ts'
 import { union } from './identity/standing.ts'
-import { type Mount } from './mounts.ts'
+import { type Mount, shownType } from './mounts.ts'
 import { type Namespace } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
 import { isListing, type Turn } from './turn.ts'
@@ -126,7 +126,8 @@ function mountPart(turn: Turn): string {
   if (!mount) return ''
   let text = mountTexts.get(mount)
   if (text === undefined) {
-    const { path, type, accessor, class: mountClass } = mount.entry
+    const { path, accessor, class: mountClass } = mount.entry
+    const type = shownType(mount.entry)
     text =
       `,"mount_point":${quote(path)},"mount_type":${quote(type)},"mount_accessor":${quote(accessor)}` +
       `,"mount_class":"${mountClass}"`

@@ -7,6 +7,7 @@ import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { StoreConflict } from '../storage/store.ts'
 import { isListing, type Response, type Turn } from './turn.ts'
+import { shownType } from './mounts.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -102,7 +103,7 @@ export function envelopeText(turn: Turn, reply: Reply): string {
     `,"renewable":${leased?.renewable ?? false},"lease_duration":${duration},"data":${dataText}` +
     `,"wrap_info":${wrapInfo ? JSON.stringify(wrapInfo) : 'null'}` +
     `,"warnings":${warnings ? JSON.stringify(warnings) : 'null'}` +
-    `,"auth":${auth ? JSON.stringify(auth) : 'null'},"mount_type":"${turn.mount?.entry.type ?? ''}"`
+    `,"auth":${auth ? JSON.stringify(auth) : 'null'},"mount_type":"${turn.mount ? shownType(turn.mount.entry) : ''}"`
   if (turn.match?.endpoint.injected && data && !(data instanceof JsonText)) text += injected(data)
   return `${text}}`
 }

@@ -45,6 +45,10 @@ export type MountEntry = {
   former_paths?: string[]
 }
 
+/** As the API and the audit log name the type. */
+export const shownType = ({ type, namespaced }: MountEntry): string =>
+  namespaced ? `ns_${type}` : type
+
 export type MountTable = { mounts: MountEntry[] }
 const EMPTY: MountTable = { mounts: [] }
 

@@ -254,30 +254,33 @@ test('there are routes of every engine', () => {
 })
 
 test('no token of one namespace is worth anything in another, on any route', async () => {
+  const below = await house.admin('a/b')
   const before = [await dump(`ns/${await uuidOf('a')}/`), await dumpRoot()]
   const { ask } = house
   for (const route of routes) {
     const { endpoint, verb } = route
     const access = accessOf(endpoint, verb)
     const open = access === 'public' || access === 'login'
-    for (const [namespace, prefix] of [
-      ['a', ''],
-      ['', 'a/'],
-      ['a/b', ''],
-      ['', ''],
+    // What anyone may ask, a token must not make worth more.
+    if (open) continue
+    for (const [token, namespace, prefix] of [
+      // Beside: the sibling, by the header and by the path, and what is below the sibling.
+      [admin.client_token, 'a', ''],
+      [admin.client_token, '', 'a/'],
+      [admin.client_token, 'a/b', ''],
+      [below.client_token, 'c', ''],
+      // Above: the root, and the parent.
+      [admin.client_token, '', ''],
+      [known['token']!, '', ''],
+      [below.client_token, '', ''],
+      [below.client_token, 'a', ''],
     ] as const) {
       const path = prefix + pathOf(route, asked)
-      // What anyone may ask, a token must not make worth more.
-      if (open) continue
-      for (const token of [admin.client_token, known['token']!]) {
-        // The second is of `a`: it may act there, and nowhere above.
-        if (token !== admin.client_token && (namespace !== '' || prefix !== '')) continue
-        const answer = await ask(verb, path, bodyOf(route), { namespace, token })
-        const trailing = (verb === 'write' || verb === 'patch') && path.endsWith('/')
-        const denied = trailing ? [400] : [401, 403]
-        ok(denied.includes(answer.status), `${labelOf(route)} in "${namespace}"`)
-        refuseLeak(route, answer, path + JSON.stringify(bodyOf(route)))
-      }
+      const answer = await ask(verb, path, bodyOf(route), { namespace, token })
+      const trailing = (verb === 'write' || verb === 'patch') && path.endsWith('/')
+      const denied = trailing ? [400] : [401, 403]
+      ok(denied.includes(answer.status), `${labelOf(route)} in "${namespace}"`)
+      refuseLeak(route, answer, path + JSON.stringify(bodyOf(route)))
     }
   }
   const after = [await dump(`ns/${await uuidOf('a')}/`), await dumpRoot()]

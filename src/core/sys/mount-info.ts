@@ -1,6 +1,6 @@
 /** A mount as the API shows it: in lists, by itself, and with the settings that are in force. */
 import { COFFER_VERSION } from '../../lib/version.ts'
-import { type Mount, type MountConfig, type MountEntry } from '../mounts.ts'
+import { type Mount, type MountConfig, type MountEntry, shownType } from '../mounts.ts'
 
 /** Every engine is part of this build, so there is one version of each. */
 export const RUNNING_VERSION: string = `v${COFFER_VERSION}+builtin.coffer`
@@ -24,8 +24,6 @@ export function mountInfo(entry: MountEntry): Record<string, unknown> {
     uuid: entry.uuid,
   }
 }
-
-const shownType = ({ type, namespaced }: MountEntry) => (namespaced ? `ns_${type}` : type)
 
 /** As stored: a lifetime of 0 is the system's. */
 function configInfo({ class: kind, config }: MountEntry): MountConfig {

@@ -139,6 +139,18 @@ test('delete ends tokens, leases and data; nothing of it is left in the store', 
   }
 })
 
+test('delete removes more than one transaction takes', async () => {
+  const { core, ask, all } = await house()
+  const uuid = String((await ask('read', 'sys/namespaces/c')).body.data!['uuid'])
+  const tx = (await core.begin(false))!
+  for (let i = 0; i < 4_500; i++) tx.put(`ns/${uuid}/m/some/${i % 7}/${i}`, { i })
+  await core.commit(tx)
+  await ask('delete', 'sys/namespaces/c')
+  await finishEndingNamespaces(core)
+  deepEqual(await all(`ns/${uuid}/`), [])
+  equal((await ask('read', 'sys/namespaces/c')).status, 404)
+})
+
 test('delete waits for leases that cannot be revoked, and gives them up at last', async () => {
   const { core, clock, ask, take, far, logs } = await house()
   core.expiry.stop()

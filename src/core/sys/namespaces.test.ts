@@ -29,6 +29,8 @@ test('create refuses names that would be something else already', async () => {
     match(await text(encodeURIComponent(name)), /plain characters/)
   }
   match(await text('x/y'), /must not contain "\/"/)
+  const sealed = await ask('write', 'sys/namespaces/e', { seal: 'seal "shamir" {}' })
+  equal(sealed.status, 400)
   equal(await text('secret'), 'path is already in use at secret/')
   await ask('write', 'sys/mounts/team/kv', { type: 'kv' })
   equal(await text('team'), 'path is already in use at team/kv/')

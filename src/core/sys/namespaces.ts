@@ -34,13 +34,14 @@ const ID_CHARS = 6
 const ID_TRIES = 100
 
 const fields = {
+  seal: t.any({ help: 'Refused: a namespace has no seal of its own.' }),
   path: t.rest({ help: 'The namespace, by its path below this one.' }),
   custom_metadata: t.any({
     help: 'Notes, as an object of strings. A PATCH with null removes one.',
   }),
 }
 
-type NamespaceCall = Call<{ path: string; custom_metadata: unknown }>
+type NamespaceCall = Call<{ path: string; custom_metadata: unknown; seal: unknown }>
 
 export function namespaceEndpoints(core: Core): Endpoint[] {
   return [
@@ -104,6 +105,8 @@ async function listed(
 async function createNamespace(call: NamespaceCall, core: Core): Promise<Answer> {
   requirePlainPath(call as never)
   const notes = notesOf(call.data.custom_metadata)
+  // Whoever asks for it relies on it.
+  if (call.data.seal) refuse('a namespace with a seal of its own is not supported')
   const found = await namespaceBelow(call as never, call.data.path)
   if (found) return changeNotes(call, found, notes ?? found.custom_metadata)
   const tx = txOf(call as never)
