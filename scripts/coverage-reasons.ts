@@ -61,11 +61,6 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/mfa/validate', '* /identity/mfa/*'],
-    why: 'there are no second factors',
-  },
-  {
-    status: 'not yet',
     operations: ['* /sys/namespaces/*'],
     why: 'there are no namespaces',
   },

@@ -223,7 +223,6 @@ const CLEAR_AUTH = new Set([
   'entity_id',
   'token_type',
   'orphan',
-  'mfa_requirement',
   'num_uses',
 ])
 const CLEAR_WRAP = new Set(['ttl', 'creation_time', 'creation_path'])

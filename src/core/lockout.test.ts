@@ -1,19 +1,10 @@
 import { deepEqual, equal, notEqual } from 'node:assert/strict'
 import { test } from 'node:test'
+import { QUICK_ENGINES } from '../../test/support/quick-userpass.ts'
 import { remoteStore } from '../../test/support/remote-store.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { type TestCore, testCore } from '../../test/support/test-core.ts'
-import {
-  defineEngine,
-  type Engine,
-  endpoint,
-  Failure,
-  login,
-  refuse,
-  t,
-  TOKEN_SETTINGS,
-  tokenParams,
-} from '../kit/kit.ts'
+import { Failure } from '../kit/kit.ts'
 import { ENGINES } from '../server/builtin.ts'
 import { countFailure, identifierOf } from './lockout.ts'
 import { type Turn } from './turn.ts'
@@ -21,43 +12,7 @@ import { type Turn } from './turn.ts'
 const MINUTE = 60_000
 const NONE = { token: undefined }
 
-/** Logins like those of userpass, without the work of a password hash. */
-const quick = defineEngine({
-  type: 'userpass',
-  class: 'auth',
-  help: 'For tests.',
-  endpoints: [
-    endpoint('users/:name', {
-      help: 'A user.',
-      fields: { name: t.name({ help: 'Name.' }), password: t.string({ help: 'Password.' }) },
-      write({ data, store }) {
-        store.put(`user/${data.name.toLowerCase()}`, data)
-        return undefined
-      },
-    }),
-    endpoint('login/:name', {
-      help: 'A login.',
-      access: 'login',
-      fields: {
-        name: t.name({ help: 'Name.' }),
-        password: t.string({ help: 'Password.', default: '' }),
-      },
-      userOf: ({ data }) => data.name.toLowerCase(),
-      async write({ data, store }) {
-        if (data.password === '') throw new Failure('internal', 'missing password')
-        const name = data.name.toLowerCase()
-        const user = await store.get<{ password: string }>(`user/${name}`)
-        if (user?.password !== data.password) refuse('invalid username or password')
-        if (name === 'elsewhere') throw new Failure('permission_denied')
-        const token = tokenParams(TOKEN_SETTINGS)
-        return login({ alias: name, displayName: name, metadata: {}, token })
-      },
-    }),
-  ],
-})
-const OTHERS = ENGINES.filter(({ type }) => type !== 'userpass')
-
-async function withUsers(engines: readonly Engine[] = [...OTHERS, quick]): Promise<TestCore> {
+async function withUsers(engines = QUICK_ENGINES): Promise<TestCore> {
   const core = await testCore({ engines, store: remoteStore(memoryStore()) })
   await core.ask('write', 'sys/auth/userpass', { type: 'userpass' })
   await core.ask('write', 'auth/userpass/users/ann', { password: 'right' })

@@ -15,6 +15,7 @@ import { union } from './identity/standing.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { cutList, engineCuts, readPage } from './list-page.ts'
+import { askForSecondFactor, MFA_WARNING } from './mfa/second-factor.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
 import { homeOf, isWithin, namespaceById, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
@@ -245,6 +246,12 @@ async function issueToken(turn: Turn, core: Core, grant: LoginGrant): Promise<vo
   if (!reply || !tx || !scope || !mount) return
   const login = { grant, mount: mount.entry, random: core.random, now }
   const standing = await entityOfLogin(scope, login)
+  const missing = await askForSecondFactor(turn, core, { grant, standing })
+  if (missing) {
+    reply.auth = missing
+    reply.warnings = [...(reply.warnings ?? []), MFA_WARNING]
+    return
+  }
   const issued = issueLogin(tx, core.tokens, { grant, mount, ns, standing, path: turn.path, now })
   reply.auth = issued.auth
   turn.made.tokens.push(issued.entry)

@@ -4,6 +4,7 @@
  */
 import { defineEngine, type Engine } from '../../kit/engine.ts'
 import { type Core } from '../core.ts'
+import { mfaEndpoints } from '../mfa/mfa.ts'
 import { aliasEndpoints } from './alias-endpoints.ts'
 import { entityEndpoints } from './entity-endpoints.ts'
 import { groupAliasEndpoints } from './group-alias-endpoints.ts'
@@ -23,6 +24,7 @@ export function identityEngine(core: Core): Engine {
       ...groupEndpoints(core),
       ...groupAliasEndpoints(core),
       ...lookupEndpoints(core),
+      ...mfaEndpoints(core),
       ...oidcEndpoints(core),
     ],
   })

@@ -14,6 +14,7 @@ import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
 import { lockedUsersEndpoints } from './locked-users.ts'
 import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
 import { mountTuneEndpoints } from './mount-tune.ts'
+import { mfaValidateEndpoints } from './mfa-validate.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { namespaceEndpoints } from './namespaces.ts'
 import { policiesEndpoints } from './policies.ts'
@@ -34,6 +35,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
     help: 'Control, policy and observation of the server itself.',
     endpoints: [
       ...sealEndpoints(core),
+      ...mfaValidateEndpoints(core),
       ...mountsEndpoints(core),
       ...mountTuneEndpoints(core),
       ...authMountsEndpoints(core),
