@@ -10,7 +10,7 @@ import { type Client } from './client.ts'
 import { type Grant } from './code.ts'
 
 /** What an access token knows of its making. */
-export type AccessGrant = { client_id: string; provider: string; scopes: readonly string[] }
+export type AccessGrant = { client_id: string; scopes: readonly string[] }
 
 export function newAccessToken(
   core: Core,
@@ -41,7 +41,7 @@ export function newAccessToken(
     type: 'batch',
     entityId: entity_id,
     boundCidrs: [],
-    internal: { access: { client_id, provider, scopes } satisfies AccessGrant },
+    internal: { access: { client_id, scopes } satisfies AccessGrant },
   }
   return core.tokens.create(txOf(call), token, ns).id
 }
