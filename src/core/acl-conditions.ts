@@ -91,6 +91,32 @@ function sameJson(value: unknown, other: JsonValue): boolean {
   )
 }
 
+/** What is not met, in words; names, never values. Empty when all is. */
+export function unmet(conditions: Conditions, request: Conditioned): string[] {
+  if (meets(conditions, request)) return []
+  const found: string[] = []
+  if (!wrappingFits(conditions, request.wrapTtlSeconds ?? 0)) {
+    const { minWrappingTtlSeconds: min, maxWrappingTtlSeconds: max } = conditions
+    found.push(
+      `the answer must be wrapped, for ${min}${max > 0 ? ` to ${max}` : ' or more'} seconds`,
+    )
+  }
+  const given = Object.entries(request.data ?? {})
+  for (const name of conditions.required) {
+    if (!given.some(([key]) => key.toLowerCase() === name)) found.push(`"${name}" is required`)
+  }
+  for (const [key, value] of given) {
+    const alone = { ...conditions, required: [] }
+    if (!parametersFit(alone, { [key]: value }))
+      found.push(`"${key}" is not allowed with its value`)
+  }
+  const { paginationLimit: pages } = conditions
+  if (pages > 0 && !pageFits(conditions, request.data ?? {})) {
+    found.push(`limit must be from 1 to ${pages}`)
+  }
+  return found
+}
+
 /** A page without `limit` is cut to the limit by whoever lists; `max` asks for just that. */
 function pageFits(conditions: Conditions, data: Readonly<Record<string, unknown>>): boolean {
   if (conditions.paginationLimit === 0) return true

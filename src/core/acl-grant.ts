@@ -24,6 +24,8 @@ export type Verdict = {
   readonly keysFilter?: KeysFilter
 }
 
+export type GrantRule = { readonly policy: string; readonly rule: PathRule }
+
 export type Grant = {
   readonly denied: boolean
   /** In the order they are told; empty when denied. */
@@ -31,6 +33,8 @@ export type Grant = {
   /** One for each operation that is allowed when the conditions are met. */
   readonly verdicts: Readonly<Partial<Record<Operation, Verdict>>>
   readonly refusal: Verdict
+  /** What it was made of, for who wants to know why. */
+  readonly rules: readonly GrantRule[]
   readonly conditions: Conditions | undefined
 }
 
@@ -45,7 +49,7 @@ const OPERATIONS: readonly Operation[] = [
 ]
 
 export const REFUSAL: Verdict = freeze({ allowed: false, sudo: false, grantingPolicies: [] })
-const DENIED: Grant = Object.freeze({
+const DENIED: Omit<Grant, 'rules'> = Object.freeze({
   denied: true,
   capabilities: [],
   verdicts: {},
@@ -58,7 +62,7 @@ export function mergeRules(rules: readonly { policy: string; rule: PathRule }[])
   // Approval by others and second factors are not offered, so what asks for them stays closed.
   const closed = ({ rule }: { rule: PathRule }) =>
     rule.capabilities.has('deny') || rule.controlGroup || (rule.mfaMethods ?? []).length > 0
-  if (rules.some(closed)) return DENIED
+  if (rules.some(closed)) return { ...DENIED, rules }
   const capabilities = CAPABILITIES.filter((each) => holders(rules, each).length > 0)
   const sudo = capabilities.includes('sudo')
   const conditions = mergeConditions(rules.map(({ rule }) => rule))
@@ -79,6 +83,7 @@ export function mergeRules(rules: readonly { policy: string; rule: PathRule }[])
   }
   return {
     denied: false,
+    rules,
     capabilities: Object.freeze(capabilities),
     verdicts,
     refusal: freeze({ ...REFUSAL, sudo }),

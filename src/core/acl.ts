@@ -31,6 +31,13 @@ export type AclRequest = Conditioned & { readonly path: string; readonly operati
 type Told = readonly (Capability | 'root')[]
 type ToldPaths = Record<string, { capabilities: Told }>
 
+export type Explained = {
+  readonly rule:
+    | { readonly pattern: string; readonly grant: Grant; readonly how: string }
+    | undefined
+  readonly others: readonly { readonly pattern: string; readonly grant: Grant }[]
+}
+
 export type Acl = {
   readonly root: boolean
   /** When the next rule expires, in milliseconds: compile anew then. */
@@ -40,6 +47,8 @@ export type Acl = {
   readonly capabilities: (path: string) => Told
   /** Every pattern with what it grants, for user interfaces; prefixes without their star. */
   readonly resultant: () => { root: boolean; exact_paths: ToldPaths; glob_paths: ToldPaths }
+  /** The rule that decided, and the others that are about the path but are less specific. */
+  readonly explain: (request: AclRequest) => Explained
   /** Whether a rule denies what is listed here, or in a folder above it. */
   readonly deniesFolder: (folder: string) => boolean
   /** Whether there is any deny at all. */
@@ -59,6 +68,7 @@ export const ROOT_ACL: Acl = Object.freeze({
   check: () => ROOT_VERDICT,
   capabilities: () => TOLD_ROOT,
   resultant: () => ({ root: true, exact_paths: {}, glob_paths: {} }),
+  explain: () => ({ rule: undefined, others: [] }),
   deniesFolder: () => false,
   denies: false,
   anyBelow: () => true,
@@ -125,6 +135,7 @@ function aclOf(grants: ReadonlyMap<string, Grant>, goodUntil: number | undefined
       const glob = entries.filter((entry) => !isExact(entry))
       return { root: false, exact_paths: toldPaths(exact), glob_paths: toldPaths(glob) }
     },
+    explain: (request) => explain({ finder, entries }, request),
     denies: finder.denials !== undefined,
     deniesFolder(folder) {
       for (let end = folder.indexOf('/'); end >= 0; end = folder.indexOf('/', end + 1)) {
@@ -167,6 +178,37 @@ function finderOf(grants: ReadonlyMap<string, Grant>): Finder {
     denials: denied.size > 0 ? patternTable(denied, { fold: true }) : undefined,
   }
 }
+
+/** By the very grant that decided, so that it cannot say anything else than what was done. */
+function explain(
+  { finder, entries }: { finder: Finder; entries: readonly Entry<Grant>[] },
+  request: AclRequest,
+): Explained {
+  const grant = findFor(finder, request)
+  const listing = request.operation === 'list' || request.operation === 'scan'
+  const path = listing && request.path !== '' ? `${request.path.replace(/\/$/, '')}/` : request.path
+  const forms = listing ? [path, path.replace(/\/$/, '')] : [path]
+  const about = (entry: Entry<Grant>, form: string) =>
+    isExact(entry) ? entry.head === form : wildMatches(entry, form)
+  const deciding = entries.find((entry) => entry.value === grant)
+  const others = entries.filter((e) => e !== deciding && forms.some((form) => about(e, form)))
+  if (!deciding) return { rule: undefined, others: others.map(named) }
+  const spelled = forms.find((form) => about(deciding, form))
+  const kind = isExact(deciding)
+    ? 'it names exactly this path'
+    : deciding.segments
+      ? 'of all patterns that match it is the most specific'
+      : 'it is the longest prefix that matches'
+  const how =
+    spelled === undefined
+      ? 'it denies the path in every spelling'
+      : spelled === path
+        ? kind
+        : `${kind}, without the slash at the end`
+  return { rule: { ...named(deciding), how }, others: others.map(named) }
+}
+
+const named = ({ pattern, value }: Entry<Grant>) => ({ pattern, grant: value })
 
 /** The one grant that speaks for the request, if any. */
 function findFor(finder: Finder, { path, operation }: AclRequest): Grant | undefined {

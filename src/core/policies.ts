@@ -94,6 +94,12 @@ export function parsePolicy(text: string): Policy {
   return { rules }
 }
 
+/** The lines of the path blocks of a policy, in the order of its rules. */
+export function ruleLines(text: string): number[] {
+  const { items } = readText(decodePolicyText(text))
+  return items.filter(({ key }) => key === 'path').map(({ line }) => line)
+}
+
 function readText(text: string): HclObject {
   try {
     return parseHclOrJson(text, { blocks: { path: 1 } })

@@ -21,7 +21,7 @@ export function putDefaultPolicy(scope: Scope): void {
   scope.put(policyPath('default'), { name: 'default', text: DEFAULT_POLICY } satisfies PolicyEntry)
 }
 
-/** Throws PolicyError only for a text that could not have been stored. */
+/** Once for each stored object. Throws PolicyError only for a text that could not have been stored. */
 export function rulesOf(entry: PolicyEntry): Policy {
   let policy = parsed.get(entry)
   if (!policy) parsed.set(entry, (policy = parsePolicy(entry.text)))

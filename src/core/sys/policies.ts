@@ -71,7 +71,7 @@ export function policiesEndpoints(): Endpoint[] {
 const bothLists = (keys: string[]) => ({ keys, policies: keys })
 
 /** `root`, which is not stored, comes last. */
-async function policyNames(scope: Scope): Promise<string[]> {
+export async function policyNames(scope: Scope): Promise<string[]> {
   const names: string[] = []
   await collect(scope, '', names)
   return [...names, ROOT]

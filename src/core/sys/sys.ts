@@ -5,6 +5,8 @@ import { auditEndpoints, type AuditOptions } from './audit.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
+import { cofferExplainEndpoints } from './coffer-explain.ts'
+import { cofferReadEndpoints } from './coffer-read.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
@@ -44,6 +46,8 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...namespaceEndpoints(core),
       ...policiesEndpoints(),
       ...cofferKvEndpoints(core),
+      ...cofferReadEndpoints(core),
+      ...cofferExplainEndpoints(core),
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
       ...leaseEndpoints(core),
