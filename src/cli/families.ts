@@ -32,6 +32,7 @@ export const FAMILIES: readonly Family[] = [
   { group: 'Server', name: 'version-history', summary: 'Shows which versions the server has run', load: () => import('./commands/plugin.ts') },
   { group: 'Access', name: 'token', summary: 'Creates, looks up, renews and revokes tokens', load: () => import('./commands/token.ts') },
   { group: 'Access', name: 'policy', summary: 'Reads, writes and formats policies', load: () => import('./commands/policy.ts') },
+  { group: 'Access', name: 'explain', summary: 'Shows which rule allows or denies something', load: () => import('./commands/explain.ts') },
   { group: 'Access', name: 'auth', summary: 'Enables, tunes and moves auth methods', load: () => import('./commands/auth.ts') },
   { group: 'Access', name: 'lease', summary: 'Looks up, renews and revokes leases', load: () => import('./commands/lease.ts') },
   { group: 'Access', name: 'namespace', summary: 'Creates, lists and deletes namespaces', load: () => import('./commands/namespace.ts') },

@@ -39,3 +39,13 @@ export async function readAll(stdin: Readable): Promise<string> {
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array | string))
   return Buffer.concat(chunks).toString('utf8')
 }
+
+/** The next line of what is typed; empty at the end of the input. */
+export async function readLine(stdin: Readable): Promise<string> {
+  let text = ''
+  for await (const chunk of stdin.iterator({ destroyOnReturn: false })) {
+    text += Buffer.from(chunk as Uint8Array | string).toString('utf8')
+    if (text.includes('\n')) break
+  }
+  return text.split('\n')[0]!
+}

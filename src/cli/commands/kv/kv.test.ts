@@ -260,3 +260,43 @@ test('kv enable-versioning tunes the mount', async () => {
   equal(vault.asked[0]?.path, 'sys/mounts/kv/tune')
   equal(vault.asked[0]?.body, '{"options":{"version":"2"}}')
 })
+
+test('kv mv sends the whole wish and prints what was moved', async () => {
+  const paths = [{ from: 'secret/a', to: 'team/a' }]
+  const answers = { 'PUT sys/coffer/kv/move': envelopeOf({ count: 1, paths }) }
+  await using vault = await fakeVault(answers)
+  const ran = await runAgainst(vault, ['kv', 'mv', '-mount=secret', '-cas=3', '/a', 'b'])
+  equal(ran.out, 'secret/a -> team/a\nSuccess! Moved 1 secret\n')
+  deepEqual(JSON.parse(vault.asked[0]!.body), {
+    from: 'secret/a',
+    to: 'secret/b',
+    recursive: false,
+    overwrite: false,
+    cas: 3,
+    newest_only: false,
+    dry_run: false,
+  })
+  const long = [{ from: `secret/${'a'.repeat(40)}`, to: `team/${'a'.repeat(40)}` }]
+  await using other = await fakeVault({
+    'PUT sys/coffer/kv/copy': envelopeOf({ count: 1, paths: long }),
+  })
+  const { out } = await runAgainst(other, ['kv', 'cp', '-r', 'x/', 'y/'])
+  equal(
+    out.split('\n').every((line) => line.length <= 80),
+    true,
+  )
+})
+
+test('kv tree asks page by page until nothing is left', async () => {
+  const pages = [
+    envelopeOf({ keys: ['a/x', 'a/y'], next: 'a/y' }),
+    envelopeOf({ keys: ['b'], next: null }),
+  ]
+  await using vault = await fakeVault({ 'PUT sys/coffer/kv/list': pages })
+  const { out } = await runAgainst(vault, ['kv', 'tree', 'secret'])
+  equal(out, 'secret\n├── a/\n│   ├── x\n│   └── y\n└── b\n\n3 secrets\n')
+  deepEqual(
+    vault.asked.map(({ body }) => (JSON.parse(body) as { after?: string }).after),
+    [undefined, 'a/y'],
+  )
+})

@@ -1,6 +1,8 @@
 /** The `kv` family, in the order its help lists it. */
 import { get, patch, put } from './data.ts'
 import { metadataDelete, metadataGet, metadataPatch, metadataPut } from './metadata.ts'
+import { copy, move } from './transfer.ts'
+import { find, tree } from './tree.ts'
 import { destroy, enableVersioning, list, remove, rollback, undelete } from './versions.ts'
 
 export const commands = [
@@ -12,6 +14,10 @@ export const commands = [
   undelete,
   destroy,
   rollback,
+  tree,
+  find,
+  move,
+  copy,
   enableVersioning,
   metadataGet,
   metadataPut,

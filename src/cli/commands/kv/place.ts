@@ -40,6 +40,12 @@ export async function locate(
   return place(true, ...split(found.mount, key))
 }
 
+/** A path with its mount, for what is about several mounts: no part of the API is put in between. */
+export function underMount(mount: string | undefined, path: string): string {
+  const bare = path.replace(/^\/+/, '')
+  return mount === undefined || mount === '' ? bare : `${trimSlashes(mount)}/${bare}`
+}
+
 /** Throws what Vault says where only version 2 will do. */
 export function needsVersion2(found: Place, message: string, exit = 1): void {
   if (found.v2) return
