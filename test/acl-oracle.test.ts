@@ -170,7 +170,7 @@ test('compileAcl() agrees with the oracle on 20,000 random cases', (t) => {
   equal(allowed > 1000, true)
 })
 
-test('a deny on a child holds for LIST under 500 parents that allow it', (t) => {
+test('S02 a deny on a child holds for LIST and SCAN under 500 parents that allow it', (t) => {
   t.diagnostic(`ACL_SEED=${seed}`)
   const { below, pick } = dice(seed + 1)
   for (let pair = 0; pair < 500; pair++) {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type Server as SecureServer } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
+import { auditRefused } from '../core/audit-refused.ts'
 import { type Core } from '../core/core.ts'
 import { InFlight } from '../core/in-flight.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
@@ -52,6 +53,7 @@ export async function listen(
   let closing = false
   const wire: WireOptions = {
     handle: (request) => core.handle(request),
+    refused: (request, failure) => auditRefused(core, request, failure),
     maxRequestBytes: options.maxRequestSizeBytes ?? MAX_REQUEST_BYTES,
     jsonBudget: { ...JSON_BUDGET, depthMax: options.maxRequestJsonDepth ?? JSON_BUDGET.depthMax },
     requireRequestHeader: options.requireRequestHeader ?? false,

@@ -20,6 +20,7 @@ let crowded = false
 let extra: readonly string[] = []
 const server = createServer({ requireHostHeader: false }, (incoming, response) => {
   const options: WireOptions = {
+    refused: async () => {},
     handle(asked) {
       seen.push(asked)
       return handle()

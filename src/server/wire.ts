@@ -7,6 +7,7 @@ import { type IncomingMessage, type ServerResponse } from 'node:http'
 import { canonicalNamespace, canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
 import { type InFlightRequest } from '../core/in-flight.ts'
+import { type RefusedRequest } from '../core/audit-refused.ts'
 import { type Request, type Response } from '../core/turn.ts'
 import { type Verb } from '../kit/engine.ts'
 import { type JsonBudget } from '../lib/json.ts'
@@ -22,6 +23,8 @@ import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
 
 export type WireOptions = {
   handle(request: Request): Promise<Response>
+  /** Writes down a request that is refused for its form; rejects when it could not be written. */
+  refused(request: RefusedRequest, failure: Failure): Promise<void>
   /** The listener's own; bodies of routes that need little are held to less. */
   maxRequestBytes: number
   jsonBudget: JsonBudget
@@ -59,7 +62,7 @@ export async function answer(
   try {
     send(response, await respond(request, id, options), { head, options })
   } catch (error) {
-    const failure = failureOf(error, id)
+    const failure = await writtenDown(request, failureOf(error, id), { id, options })
     const made = failureResponse(failure)
     if (failure.code === 'overloaded') made.headers = { 'Retry-After': '1' }
     const rest = request.complete ? undefined : request
@@ -73,6 +76,28 @@ export async function answer(
       // An answer that broke off half-way cannot be mended.
       response.destroy()
     }
+  }
+}
+
+/** What the client is told: the failure, or that not even this could be audited. */
+async function writtenDown(
+  request: IncomingMessage,
+  failure: Failure,
+  { id, options }: { id: string; options: WireOptions },
+): Promise<Failure> {
+  // Who comes in a flood is turned away at no cost.
+  if (failure.code === 'overloaded') return failure
+  const method = request.method ?? ''
+  const verb = VERBS[DISGUISES[method] ?? method]
+  if (!verb) return failure
+  try {
+    const path = (request.url ?? '').split('?')[0]!.replace(/^\/v1\//, '')
+    const { remoteAddress = '', remotePort = 0 } = request.socket
+    const { token } = readHeaders(request.rawHeaders)
+    await options.refused({ id, verb, path, token, remoteAddress, remotePort }, failure)
+    return failure
+  } catch (error) {
+    return failureOf(error, id)
   }
 }
 
