@@ -1,11 +1,17 @@
 /** The audit log of a real server: complete, closed when it cannot be written, turned over by SIGHUP. */
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { readFileSync, renameSync, statSync } from 'node:fs'
 import { test } from 'node:test'
+import { auditRefused } from '../../src/core/audit-refused.ts'
+import { Failure } from '../../src/kit/failure.ts'
+import { ALWAYS, fakeAudit } from '../support/fake-audit.ts'
 import { raw, request } from '../support/raw-http.ts'
+import { testCore } from '../support/test-core.ts'
 import { auditLines, http, type StartOptions, startServer } from '../support/server.ts'
 
 const idOf = (line: Record<string, unknown>) => (line['request'] as { id: string }).id
+
+const failing = fakeAudit()
 
 test('a server whose only device is full refuses everything and has done nothing', async () => {
   const options: StartOptions = { kind: 'config' }
@@ -135,14 +141,35 @@ test('a server turns its audit file over at SIGHUP and hashes as it says', async
   }
 })
 
-test('requests whose form is refused leave no entry, and nothing of them anywhere', async () => {
+test('requests whose form is refused leave their path in the audit log, and nothing of them elsewhere', async () => {
   await using server = await startServer({ kind: 'config', audit: true })
   const port = Number(new URL(server.address).port)
   const before = readFileSync(server.auditFile, 'utf8')
-  for (const line of ['GET /v1/secret/data/../CANARY', 'GET /v1/CANARY%00', 'FOO /v1/CANARY']) {
-    const { status } = await raw(port, [request(line, { 'X-Vault-Token': 'CANARY' })])
-    ok(status === 400 || status === 405)
+  const body = '{"data": {"a": "CANARY-VALUE"'
+  const asked = [
+    ['GET /v1/secret/data/../a', ''],
+    ['GET /v1/a%00', ''],
+    ['POST /v1/secret/data/a', body],
+    ['PATCH /v1/secret/data/a', body],
+  ] as const
+  for (const [line, text] of asked) {
+    const { status } = await raw(port, [request(line, { 'X-Vault-Token': 'CANARY-TOKEN' }, text)])
+    equal(status, 400, line)
   }
-  equal(readFileSync(server.auditFile, 'utf8'), before)
+  const written = readFileSync(server.auditFile, 'utf8').slice(before.length)
+  const entries = written.split('\n').filter((line) => line.includes('"error":'))
+  equal(entries.length, asked.length * 2)
+  ok(entries[0]!.includes('"path":"secret/data/../a"'))
+  ok(!written.includes('CANARY'))
   ok(!server.output().includes('CANARY'))
+})
+
+test('a request whose form is refused is not answered without its entry', async () => {
+  const core = await testCore({ auditTypes: [failing.type] })
+  await core.ask('write', 'sys/audit/one', { type: 'fake' })
+  failing.failWhen = ALWAYS
+  const asked = { id: 'one', verb: 'read', path: '../a', token: undefined } as const
+  const from = { remoteAddress: '127.0.0.1', remotePort: 1 }
+  const refusal = new Failure('bad_request', 'relative paths not supported')
+  await rejects(auditRefused(core.core, { ...asked, ...from }, refusal), { code: 'audit_failed' })
 })

@@ -103,7 +103,7 @@ path "kv1/OnlyThis" { capabilities = ["read"] }`,
   const token = made.at('auth.client_token') as string
   const variants = new Set<string>()
   for (let bits = 0; variants.size < 62; bits++) {
-    const letters = [...'example'].map((c, i) => ((bits >> i) & 1 ? c.toUpperCase() : c))
+    const letters = 'example'.split('').map((c, i) => ((bits >> i) & 1 ? c.toUpperCase() : c))
     variants.add(letters.join(''))
   }
   for (const name of ['caf\u00e9', 'cafe\u0301', 'CAF\u00c9']) variants.add(name)
@@ -128,11 +128,11 @@ test('S10 numbers that bound a list are bounds, whatever they are', async () => 
   let allowed = 0
   for (const limit of limits) {
     const query = { list: 'true', ...(limit !== '' && { limit }) }
-    const { status, at } = await api.read('secret/metadata/many/', { token, query })
-    ok([200, 400, 403].includes(status), `limit=${limit}: ${status}`)
-    if (status !== 200) continue
+    const answer = await api.read('secret/metadata/many/', { token, query })
+    ok([200, 400, 403].includes(answer.status), `limit=${limit}: ${answer.status}`)
+    if (answer.status !== 200) continue
     allowed++
-    ok((at('data.keys') as string[]).length <= 2, `limit=${limit}`)
+    ok((answer.at('data.keys') as string[]).length <= 2, `limit=${limit}`)
   }
   ok(allowed > 0)
 })
