@@ -177,7 +177,7 @@ test('every other spelling of a path is refused before anyone is asked who they 
   ]) {
     for (const bad of spellings) {
       for (const headers of [{}, withToken()]) {
-        const line = `GET /v1/${base}/${bad}/${CANARY}`
+        const line = `GET /v1/${base}/${bad}/a?b=${CANARY}`
         await refused(line, 400, [request(line, headers)])
       }
       const line = `POST /v1/${base}/${bad}`
