@@ -2,6 +2,7 @@
 import { equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { identityHouse } from '../../../test/support/identity-house.ts'
+import { templateValues } from './template-values.ts'
 
 /** Values that would widen the path they are written into, and some that only look as if. */
 const HOSTILE = [
@@ -22,6 +23,39 @@ const HOSTILE = [
     ' ',
   ],
 ]
+
+test('templateValues() knows no value that nobody has set', () => {
+  const at = {
+    name: 'n',
+    metadata: {},
+    policies: [],
+    creation_time: '',
+    last_update_time: '',
+  }
+  const entity = {
+    ...at,
+    id: 'e',
+    disabled: false,
+    aliases: [],
+    merged_entity_ids: [],
+    group_ids: [],
+  }
+  const value = templateValues({ entity, groups: [] })
+  for (const expression of [
+    'entity.metadata.constructor',
+    'entity.metadata.__proto__',
+    'entity.metadata.',
+    'entity.policies',
+    'entity.id.length',
+    'entity.aliases.x.name',
+    'groups.names.n.id',
+    'groups.ids.undefined.name',
+    'nothing',
+  ]) {
+    equal(value(`identity.${expression}`), undefined, expression)
+  }
+  equal(value('identity.entity.id'), 'e')
+})
 
 test('a hostile value drops its rule and never widens it', async () => {
   const { must, logIn, mayRead, accessorOf } = await identityHouse()
@@ -131,6 +165,18 @@ test('a value counts as it is now, and a rule is dropped while there is none', a
   await must('write', `identity/group/id/${String(id)}`, { metadata: { room: '13' } })
   ok(!(await may('groupMeta/12')))
   ok(await may('groupMeta/13'))
+})
+
+test('a batch token has the values of now as well', async () => {
+  const { must, logIn, mayRead } = await identityHouse()
+  const policy = 'path "secret/data/{{identity.entity.metadata.team}}" { capabilities = ["read"] }'
+  await must('write', 'sys/policies/acl/p', { policy })
+  const { token, entityId } = await logIn({ alias: 'alice', policies: ['p'], type: 'batch' })
+  for (const team of ['red', 'blue']) {
+    await must('write', `identity/entity/id/${entityId}`, { metadata: { team } })
+    equal(await mayRead(token, 'secret/data/red'), team === 'red')
+    equal(await mayRead(token, 'secret/data/blue'), team === 'blue')
+  }
 })
 
 test('two callers with one templated policy each have their own paths', async () => {
