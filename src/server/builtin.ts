@@ -9,6 +9,7 @@ import { jwt, oidc } from '../auth/jwt/engine.ts'
 import kubernetes from '../auth/kubernetes/engine.ts'
 import ldap from '../auth/ldap/engine.ts'
 import okta from '../auth/okta/engine.ts'
+import radius from '../auth/radius/engine.ts'
 import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
@@ -29,6 +30,7 @@ export const ENGINES: readonly Engine[] = [
   kubernetes,
   ldap,
   okta,
+  radius,
   userpass,
   ...CONFIGURATION,
 ]

@@ -10,10 +10,11 @@ import {
   tokenParams,
 } from '../../kit/kit.ts'
 import { type TokenParams } from '../../kit/reply.ts'
+import { typedName } from '../../lib/typed-name.ts'
 import { authenticate, canLookUp, lookUp } from './authenticate.ts'
 import { type Config, readConfig } from './config.ts'
 import { mapped } from './mappings.ts'
-import { keyOfName, typedName } from './names.ts'
+import { keyOfName } from './names.ts'
 
 /** Given back at renewal. */
 type Internal = { username: string; groups: readonly string[]; policies: readonly string[] }

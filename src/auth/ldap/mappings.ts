@@ -7,8 +7,9 @@ import {
   refuse,
   t,
 } from '../../kit/kit.ts'
+import { typedName } from '../../lib/typed-name.ts'
 import { readConfig } from './config.ts'
-import { keyOfName, typedName } from './names.ts'
+import { keyOfName } from './names.ts'
 
 type Group = { policies: string[] }
 type User = { policies: string[]; groups: string[] }

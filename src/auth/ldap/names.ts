@@ -1,25 +1,7 @@
 /**
- * Names on their way into a directory and out of it: one spelling for each user, and the escapes of
- * filters (RFC 4515) and of distinguished names (RFC 4514), without which a name could say more than
- * who somebody is.
+ * Names on their way into a directory and out of it: the escapes of filters (RFC 4515) and of
+ * distinguished names (RFC 4514), without which a name could say more than who somebody is.
  */
-
-const NAME_BYTES_MAX = 256
-/** What a directory may ignore when it compares names, so that two spellings would be one person. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/u
-
-/**
- * A user's name as it is asked for, whatever way it was typed: compatibility forms composed, space
- * around it gone and space inside single, as directories compare (RFC 4518). Undefined when it is no
- * name.
- */
-export function typedName(given: string): string | undefined {
-  const name = given.normalize('NFKC').replaceAll(/\s+/gu, ' ').trim()
-  if (name === '' || Buffer.byteLength(name) > NAME_BYTES_MAX || INVISIBLE.test(name)) {
-    return undefined
-  }
-  return name
-}
 
 /** Under which a name is stored, compared and counted. */
 export const keyOfName = (name: string, caseSensitive: boolean): string =>
