@@ -56,11 +56,6 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/quotas/*'],
-    why: 'there are no limits on requests',
-  },
-  {
-    status: 'not yet',
     operations: ['* /sys/namespaces/*'],
     why: 'there are no namespaces',
   },

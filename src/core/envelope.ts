@@ -38,6 +38,12 @@ export function json(status: number, text: string): Response {
 }
 
 export function response(turn: Turn): Response {
+  const made = madeResponse(turn)
+  if (turn.headers) made.headers = { ...turn.headers, ...made.headers }
+  return made
+}
+
+function madeResponse(turn: Turn): Response {
   const { reply, request } = turn
   if (turn.refusal) {
     const failure = failureOf(turn.refusal, request.id)

@@ -14,6 +14,7 @@ import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
 import * as lockout from './lockout.ts'
 import * as place from './place.ts'
+import * as quotas from './quotas.ts'
 import * as step from './steps.ts'
 import { newTurn, type Request, type Response, type Turn } from './turn.ts'
 
@@ -27,6 +28,7 @@ type Step = readonly [
 const STEPS: readonly Step[] = [
   //                           public, login, ordinary, sudo
   ['find namespace and mount', 'plos',  place.findMount],
+  ['within the rate limit',    'plos',  quotas.withinRateLimit],
   ['refuse when sealed',       'plos',  step.refuseWhenSealed],
   ['refuse when locked',       'plos',  place.refuseWhenLocked],
   ['refuse a folder write',    'plos',  step.refuseFolderWrite],

@@ -127,7 +127,7 @@ export function spendUse(turn: Turn, core: Core): void {
 }
 
 export async function auditRequest(turn: Turn, core: Core): Promise<void> {
-  if (turn.match?.endpoint.unaudited) return
+  if (turn.unaudited || turn.match?.endpoint.unaudited) return
   // One entry a request, however often it has to be done again.
   turn.audited ??= core.audit.record((device) => requestEntry(turn, device))
   // Reading changes nothing, so its two lines may travel together; anything else waits.
@@ -345,7 +345,7 @@ export async function commit(turn: Turn, core: Core): Promise<void> {
 
 /** Undoes what was made when nobody may be told about it. */
 export async function auditResponse(turn: Turn, core: Core): Promise<void> {
-  if (turn.match?.endpoint.unaudited) return
+  if (turn.unaudited || turn.match?.endpoint.unaudited) return
   turn.answerAudited = true
   try {
     // Sealed while it was worked on: the devices are closed, so nothing that it found may be told.

@@ -81,6 +81,10 @@ export type Turn = {
   /** A login that names a user, until the credentials have proven right. */
   attempt: Attempt | undefined
   refusal: Error | undefined
+  /** For the answer, whatever it is. */
+  headers: Record<string, string> | undefined
+  /** Refused before it was looked at, and so often that it is not written down. */
+  unaudited: boolean
   reply: Reply | undefined
   warnings: string[]
   /** A token or lease this request has made, to be undone if its answer cannot be audited. */
@@ -171,6 +175,8 @@ export function newTurn(request: Request, now: number): Turn {
     lastUse: false,
     attempt: undefined,
     refusal: undefined,
+    headers: undefined,
+    unaudited: false,
     reply: undefined,
     warnings: [],
     made: { tokens: [] },

@@ -44,6 +44,11 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
    * 400 of the handler is a failure, so what is not the user's is refused with another status.
    */
   userOf?: (call: Call<Parsed<F>>) => string | undefined
+  /**
+   * Of a login: the role it is for, where that is not its field `role`. It counts as its own in rate
+   * limits, so it is asked before the login is looked at; undefined = none that is known.
+   */
+  roleOf?: (call: Call<Parsed<F>>) => Promise<string | undefined>
   /** Takes any body: no warnings about unknown fields, and `call.body` is the data (KV v1). */
   anyBody?: boolean
   /** Answers while the server is sealed or not yet initialized. */
@@ -62,11 +67,12 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
 export type Verb = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete'
 
 /** An endpoint with its types erased, as routing sees it. */
-export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists' | 'userOf'> & {
+export type Endpoint = Omit<EndpointSpec<Fields>, Verb | 'exists' | 'userOf' | 'roleOf'> & {
   /** e.g. `role/:name/secret-id`, `data/:path*`. */
   readonly path: string
   readonly exists?: (call: Call<never>) => Promise<boolean>
   readonly userOf?: (call: Call<never>) => string | undefined
+  readonly roleOf?: (call: Call<never>) => Promise<string | undefined>
 } & Handlers<never>
 
 /**

@@ -48,6 +48,20 @@ export function cidrSubset(inner: Cidr, outer: Cidr): boolean {
   return inner.base >> free === outer.base >> free
 }
 
+/**
+ * One word for an address and all that are in one network with it: an IPv4 address is alone, of an
+ * IPv6 address so many bits count. What is no address is a word of its own.
+ */
+export function networkOf(ip: string, v6Bits: number): string {
+  if (!ip.includes(':')) return ip
+  const address = parseAddress(ip.replace(/%.*$/, ''))
+  if (!address) return ip
+  if (address.family === 4) {
+    return [24n, 16n, 8n, 0n].map((shift) => (address.value >> shift) & 255n).join('.')
+  }
+  return `${(address.value >> BigInt(128 - v6Bits)).toString(16)}/${v6Bits}`
+}
+
 const widthOf = (family: 4 | 6) => (family === 4 ? 32 : 128)
 
 type Address = { family: 4 | 6; value: bigint; mapped: boolean }

@@ -20,6 +20,8 @@ export const loginEndpoint = endpoint('login', {
   },
   // Without a secret id nothing is guessed; a role that needs none has nothing to guess.
   userOf: ({ data: { role_id, secret_id } }) => secret_id?.trim() && role_id?.trim(),
+  roleOf: async ({ data, store }) =>
+    data.role_id === undefined ? undefined : (await findByRoleId(store, data.role_id))?.name,
   write: logIn,
   example: { role_id: 'web-frontend', secret_id: 'f6a1c0de-long-and-random' },
 })

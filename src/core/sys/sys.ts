@@ -20,6 +20,7 @@ import { mfaValidateEndpoints } from './mfa-validate.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { namespaceEndpoints } from './namespaces.ts'
 import { policiesEndpoints } from './policies.ts'
+import { quotasEndpoints } from './quotas.ts'
 import { rekeyEndpoints } from './rekey.ts'
 import { remountEndpoints } from './remount.ts'
 import { leaseEndpoints } from './leases.ts'
@@ -57,6 +58,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...keyEndpoints(core),
       ...configEndpoints(core, parts),
       ...lockedUsersEndpoints(core),
+      ...quotasEndpoints(core),
       ...toolsEndpoints(),
       ...metricsEndpoints(core, parts),
       ...openapiEndpoints(core, parts),
