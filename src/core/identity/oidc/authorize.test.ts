@@ -79,6 +79,7 @@ test('authorize says what is wrong with a request, and gives its state back', as
     ],
     [{ code_challenge: 'short' }, says('invalid_request', 'invalid code_challenge')],
     [{ code_challenge: 'x'.repeat(129) }, says('invalid_request', 'invalid code_challenge')],
+    [{ nonce: 'x'.repeat(4097) }, says('invalid_request', 'nonce is too long')],
     [{ max_age: 0 }, says('invalid_request', 'max_age must be greater than zero')],
   ]
   for (const [change, error] of rows) {
@@ -172,6 +173,25 @@ test('authorize wants a new login of a token that is older than max_age', async 
     await refused(core, asked(client_id, { max_age: '60' }), { token }),
     says('max_age_violation', 'active re-authentication is required by max_age'),
   )
+})
+
+test('authorize takes no token that a token has made for a new login', async () => {
+  const core = await oidcCore()
+  const { id, token } = await person(core, 'ann')
+  const { client_id } = await client(core, 'app')
+  await done(core, 'sys/policies/acl/oidc', {
+    policy: 'path "*" { capabilities = ["create", "read", "update"] }',
+  })
+  core.clock.advance(61_000)
+  const child = await core.ask('write', 'auth/token/create', {}, { token })
+  const auth = child.body['auth'] as Record<string, string>
+  equal(auth['entity_id'], id)
+  const fresh = { token: auth['client_token']! }
+  deepEqual(
+    await refused(core, asked(client_id, { max_age: 60 }), fresh),
+    says('max_age_violation', 'active re-authentication is required by max_age'),
+  )
+  equal((await authorize(core, asked(client_id, { max_age: 62 }), fresh)).status, 200)
 })
 
 test('authorize answers a read and a write with a code and the state', async () => {

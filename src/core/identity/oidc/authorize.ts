@@ -7,7 +7,8 @@ import { type Call } from '../../../kit/call.ts'
 import { type Endpoint, endpoint } from '../../../kit/engine.ts'
 import { bare, type Reply } from '../../../kit/reply.ts'
 import { t } from '../../../schema/field.ts'
-import { scopeOf, turnOf } from '../../turn.ts'
+import { type Core } from '../../core.ts'
+import { scopeOf, turnOf, txOf } from '../../turn.ts'
 import { isAssigned } from './assignment.ts'
 import { OPENID } from './claim-scope.ts'
 import { type Client, clientById } from './client.ts'
@@ -46,7 +47,11 @@ type AuthorizeCall = Call<{
   code_challenge_method: string
 }>
 
-export function authorizeEndpoints(): Endpoint[] {
+/** It is stored with the code. Those of clients have twenty to a hundred. */
+const NONCE_CHARS_MAX = 4096
+
+export function authorizeEndpoints(core: Core): Endpoint[] {
+  const authorize = (call: AuthorizeCall) => answer(core, call)
   return [
     endpoint('oidc/provider/:name/authorize', {
       help: 'A code with which a client learns who the caller is.',
@@ -63,10 +68,10 @@ export function authorizeEndpoints(): Endpoint[] {
   ]
 }
 
-async function authorize(call: AuthorizeCall): Promise<Reply> {
+async function answer(core: Core, call: AuthorizeCall): Promise<Reply> {
   const { state } = call.data
   try {
-    const grant = await grantOf(call)
+    const grant = await grantOf(core, call)
     return bare({ code: newCode(call as never, grant), state })
   } catch (error) {
     if (!(error instanceof OauthError)) throw error
@@ -75,7 +80,7 @@ async function authorize(call: AuthorizeCall): Promise<Reply> {
 }
 
 /** In Vault's order: what is wrong first is what is told. */
-async function grantOf(call: AuthorizeCall): Promise<Grant> {
+async function grantOf(core: Core, call: AuthorizeCall): Promise<Grant> {
   const { data } = call
   const provider = await findProvider(scopeOf(call as never), data.name)
   if (!provider) throw new OauthError('invalid_request', 'provider not found')
@@ -88,9 +93,12 @@ async function grantOf(call: AuthorizeCall): Promise<Grant> {
   }
   const client = await clientOf(call, provider)
   checkRequestObjects(call)
+  if (data.nonce.length > NONCE_CHARS_MAX) {
+    throw new OauthError('invalid_request', 'nonce is too long')
+  }
   const entity_id = await entityOf(call, client)
   const pkce = pkceOf(call, client)
-  const auth_time = authTimeOf(call)
+  const auth_time = await authTimeOf(core, call)
   return {
     provider: data.name,
     client_id: client.client_id,
@@ -170,17 +178,31 @@ function pkceOf({ data, given }: AuthorizeCall, client: Client): Grant['pkce'] {
   return { challenge: data.code_challenge, method }
 }
 
-/** A token is as old as the login it came from; a client may want that to be recent. */
-function authTimeOf(call: AuthorizeCall): number | undefined {
+/** In seconds since the epoch; undefined when the client does not ask. */
+async function authTimeOf(core: Core, call: AuthorizeCall): Promise<number | undefined> {
   const { max_age } = call.data
   if (max_age === undefined) return undefined
   if (max_age < 1) throw new OauthError('invalid_request', 'max_age must be greater than zero')
-  const createdAt = turnOf(call as never).token?.createdAt
-  if (createdAt === undefined) {
+  const at = await loggedInAt(core, call as never)
+  if (at === undefined) {
     throw new OauthError('access_denied', 'token associated with request not found')
   }
-  if ((call.now - createdAt) / 1000 > max_age) {
+  if ((call.now - at) / 1000 > max_age) {
     throw new OauthError('max_age_violation', 'active re-authentication is required by max_age')
   }
-  return Math.floor(createdAt / 1000)
+  return Math.floor(at / 1000)
+}
+
+/**
+ * A token is as old as the login it came from. One that was made by a token is no login: else anybody
+ * could look as if they had just come.
+ */
+async function loggedInAt(core: Core, call: Call<never>): Promise<number | undefined> {
+  let { token } = turnOf(call)
+  while (token?.parent !== undefined) {
+    const parent = await core.tokens.byAccessor(txOf(call), token.parent, call.now)
+    if (parent?.entityId !== token.entityId) break
+    token = parent
+  }
+  return token?.createdAt
 }

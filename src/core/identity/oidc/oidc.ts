@@ -26,7 +26,7 @@ export function oidcEndpoints(core: Core): Endpoint[] {
     ...claimScopeEndpoints(),
     ...clientEndpoints(),
     ...providerEndpoints(core),
-    ...authorizeEndpoints(),
+    ...authorizeEndpoints(core),
     ...exchangeEndpoints(core),
     ...userinfoEndpoints(),
   ]
