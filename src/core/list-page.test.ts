@@ -154,3 +154,21 @@ test('a keys filter shows only names the caller may read or list, on full pages'
   deepEqual(body.data?.['keys'], ['b'])
   deepEqual(Object.keys(body.data?.['key_info'] as object), ['b'])
 })
+
+test('a scan comes to its end while others write', async () => {
+  const made = await filled()
+  const { store } = made.core
+  const list = store.list.bind(store)
+  let writes = 0
+  // As if somebody wrote between any two folders it looks into.
+  Object.assign(store, {
+    async list(...asked: Parameters<typeof list>) {
+      const found = await list(...asked)
+      await made.ask('write', 'secret/data/busy', { data: { writes: writes++ } })
+      return found
+    },
+  })
+  const reply = await made.ask('scan', 'secret/metadata')
+  equal(reply.status, 200)
+  equal(writes < 30, true)
+})

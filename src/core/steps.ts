@@ -189,10 +189,11 @@ export function callOf(turn: Turn, core: Core): Call<never> {
 }
 
 /** A token's cubbyhole is in its own namespace, wherever it asks. */
-function storeOf({ mount, tx, scope, tokenNs }: Turn): EntryStore {
+function storeOf({ mount, tx, aside, scope, ns, tokenNs }: Turn): EntryStore {
   if (!tx || !scope) return NO_STORE
   const { prefix } = mount!
-  return entriesUnder(prefix === CUBBYHOLE_PREFIX ? scopeIn(tx, tokenNs) : scope, prefix)
+  if (prefix === CUBBYHOLE_PREFIX) return entriesUnder(scopeIn(aside ?? tx, tokenNs), prefix)
+  return entriesUnder(aside ? scopeIn(aside, ns) : scope, prefix)
 }
 
 const sealed = () => {
@@ -208,6 +209,8 @@ export async function callEndpoint(turn: Turn, core: Core): Promise<void> {
   }
   const handler = handlerOf(match!.endpoint, request.verb)!
   turn.call = undefined
+  // A scan looks for long: in the transaction of the request, each write would have it done again.
+  if (request.verb === 'scan') turn.aside = await core.begin(false)
   const answer = await handler(callOf(turn, core))
   turn.reply = replyOf(answer, turn)
   if (turn.reply && isListing(request.verb)) cutList(turn, turn.reply)

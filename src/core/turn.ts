@@ -54,6 +54,8 @@ export type Turn = {
   ns: Namespace
   /** The entries of that namespace. */
   scope: Scope | undefined
+  /** What a scan reads: as it is now, and no part of what the commit depends on. */
+  aside: Tx | undefined
   /** Relative to the namespace. */
   path: string
   mount: Mount | undefined
@@ -155,6 +157,7 @@ export function newTurn(request: Request, now: number): Turn {
     tx: undefined,
     ns: ROOT,
     scope: undefined,
+    aside: undefined,
     path: request.path,
     mount: undefined,
     match: undefined,

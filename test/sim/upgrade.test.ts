@@ -189,3 +189,29 @@ test('an upgrade loses no write and hides no key, whichever of two nodes asks', 
     for (const [name, data] of answered) deepEqual((await read(world, name)).data, data)
   }
 })
+
+test('a mount of a namespace is upgraded like one of the root', async () => {
+  const store = memoryStore()
+  const node = startNode({ store, clock, engines: [kvV1] })
+  const keys = await initialize(node)
+  const token = { token: keys.root }
+  await node.ask('write', 'sys/namespaces/team', {}, token)
+  await node.ask('write', 'team/sys/mounts/old', { type: 'kv' }, token)
+  equal((await node.ask('write', 'team/old/a/b', { n: 1 }, token)).status, 204)
+  const options = { version: '2' }
+  equal((await node.ask('write', 'team/sys/mounts/old/tune', { options }, token)).status, 200)
+  for (let n = 0; n < 3; n++) {
+    const { body } = await node.ask('read', 'team/old/data/a/b', {}, token)
+    deepEqual((body as Read).data.data, { n: 1 })
+    clock.advance(20_000)
+    await node.core.expiry.pass()
+  }
+  const tx = (await node.core.begin(false))!
+  const [uuid = ''] = await tx.list('ns/')
+  deepEqual(await tx.list(`ns/${uuid}upgrade/`), [])
+  const [mount = ''] = (await tx.list(`ns/${uuid}m/`)).filter((each) => each !== 'cubbyhole/')
+  const left = await Promise.all(
+    (await tx.list(`ns/${uuid}m/`)).map((m) => tx.list(`ns/${uuid}m/${m}data/`)),
+  )
+  deepEqual(left.flat(), [], mount)
+})

@@ -33,14 +33,15 @@ export function cofferReadEndpoints(core: Core): Endpoint[] {
         if (paths.length === 0) refuse('missing paths')
         if (paths.length > PATHS_MAX) refuse(`at most ${PATHS_MAX} paths in one request`)
         if (new Set(paths).size < paths.length) refuse('a path is given twice')
-        const turn = turnOf(call as never)
-        payFor(turn, core, paths.length)
-        const results = []
-        for (const path of paths) {
+        const asked = paths.map((path) => {
           const given = Object.hasOwn(parameters, path) ? parameters[path] : {}
-          const data = isObject(given) ? given : refuse('parameters must be objects, by path')
-          results.push(await readOne(turn, core, { path, data }))
-        }
+          return { path, data: isObject(given) ? given : refuse('parameters must be objects') }
+        })
+        const turn = turnOf(call as never)
+        // Nothing after this refuses the whole: a token that was spent for it would be gone.
+        payFor(turn, core, asked.length)
+        const results = []
+        for (const one of asked) results.push(await readOne(turn, core, one))
         return { results }
       },
       example: { paths: ['secret/data/app/db', 'secret/data/app/web'] },
