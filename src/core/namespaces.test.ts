@@ -321,3 +321,26 @@ test('a token of a namespace is no root token, whatever its policies are called'
     equal((await ask('read', 'sys/mounts', {}, { namespace: at, token: id })).status, 403)
   }
 })
+
+test('the mount of a path is found below too, by those who may do something there', async () => {
+  const { ask, token, policy } = await tenants()
+  await ask('write', 'sys/mounts/kv', { type: 'kv' }, { namespace: 'a/b' })
+  const preflight = async (namespace: string, path: string, by?: string) => {
+    const options = { namespace, ...(by && { token: by }) }
+    const { status, body } = await ask('read', `sys/internal/ui/mounts/${path}`, {}, options)
+    return [status, body.data?.['path']]
+  }
+  deepEqual(await preflight('', 'a/b/kv/x/y'), [200, 'a/b/kv/'])
+  deepEqual(await preflight('a', 'b/kv'), [200, 'b/kv/'])
+  deepEqual(await preflight('a/b', 'kv/x'), [200, 'kv/'])
+  await policy('', 'some', 'path "a/b/kv/*" { capabilities = ["read"] }')
+  const some = (await token('', ['some'])).client_token
+  const none = (await token('', ['default'])).client_token
+  deepEqual(await preflight('', 'a/b/kv/x', some), [200, 'a/b/kv/'])
+  deepEqual(await preflight('a', 'b/kv/x', some), [200, 'b/kv/'])
+  for (const path of ['a/b/kv/x', 'a/kv', 'c/kv', 'a/nope/x', 'a', 'a/']) {
+    deepEqual(await preflight('', path, none), [403, undefined])
+  }
+  await ask('write', 'sys/namespaces/api-lock/lock/a')
+  deepEqual(await preflight('', 'a/b/kv/x', some), [403, undefined])
+})

@@ -8,9 +8,16 @@ import { Failure } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
 import { type Acl } from '../acl.ts'
 import { type Core } from '../core.ts'
-import { type MountEntry } from '../mounts.ts'
+import { type Mount, type MountEntry } from '../mounts.ts'
 import { fromAllowedAddress } from '../steps.ts'
-import { isWithin, namespaceById } from '../namespaces.ts'
+import {
+  findNamespace,
+  isWithin,
+  lockedAt,
+  namespaceById,
+  namespacesOf,
+  scopeIn,
+} from '../namespaces.ts'
 import { policyPathOf, scopeOf, turnOf, txOf } from '../turn.ts'
 import { mountInfo, publicInfo } from './mount-info.ts'
 import { byListedPath } from './mounts.ts'
@@ -41,16 +48,16 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
         const plain = call as never
         const path = call.data.path.replace(/\/$/, '')
         const asker = await aclOfAsker(plain, core)
-        const mount = asker && (await core.mounts.find(scopeOf(plain), path))
+        const { below, mount } = await findMountOf(plain, core, path)
         // The same answer for a mount that is missing: nobody learns what there is.
-        if (!mount || !asker.anyBelow(mount.entry.path)) {
+        if (!mount || !asker?.anyBelow(below + mount.entry.path)) {
           throw new Failure(
             'permission_denied',
             "preflight capability check returned 403, please ensure client's policies grant " +
               `access to path "${path}/"`,
           )
         }
-        return { ...mountInfo(mount.entry), path: mount.entry.path }
+        return { ...mountInfo(mount.entry), path: below + mount.entry.path }
       },
     }),
     endpoint('internal/ui/resultant-acl', {
@@ -59,6 +66,22 @@ export function uiMountsEndpoints(core: Core): Endpoint[] {
       read: (call) => turnOf(call as never).acl!.resultant(),
     }),
   ]
+}
+
+/** The mount of a path, which may begin with namespaces below; `below` is those. */
+async function findMountOf(
+  call: Call<never>,
+  core: Core,
+  path: string,
+): Promise<{ below: string; mount: Mount | undefined }> {
+  const { ns } = turnOf(call)
+  const tx = txOf(call)
+  const found = findNamespace(await namespacesOf(tx), ns.path.slice(0, -1), path)
+  const { namespace } = found
+  const mount = lockedAt(namespace)
+    ? undefined
+    : await core.mounts.find(scopeIn(tx, namespace), found.path)
+  return { below: namespace.path.slice(ns.path.length), mount }
 }
 
 const isPublic = ({ config }: MountEntry) => config.listing_visibility === 'unauth'
