@@ -60,7 +60,11 @@ export const LISTENER_KEYS = {
     false,
     'Refuses connections without a client certificate that an authority above has signed.',
   ),
-  tls_disable_client_certs: readOr(bool, false, 'Does not ask for client certificates.'),
+  tls_disable_client_certs: readOr(
+    bool,
+    false,
+    'Does not ask for client certificates; TLS sessions can then be taken up again.',
+  ),
   require_request_header: readOr(
     bool,
     false,

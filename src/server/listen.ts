@@ -2,6 +2,7 @@
  * Sockets: listeners with every limit set, TLS that can be reloaded, and an end that lets requests
  * in flight finish.
  */
+import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type Server as SecureServer } from 'node:https'
@@ -116,6 +117,9 @@ function tlsContext(tls: NonNullable<ListenOptions['tls']>) {
     // Asked for, not required: the cert auth method judges it, at login.
     requestCert: !tls.disableClientCerts,
     rejectUnauthorized: tls.requireAndVerifyClientCert ?? false,
+    // A session that is taken up again remembers the client's certificate without those it sent
+    // with it, so that a login would fail for no reason that a client could see.
+    ...(!tls.disableClientCerts && { secureOptions: constants.SSL_OP_NO_TICKET }),
   }
 }
 

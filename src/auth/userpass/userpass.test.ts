@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { testCore } from '../../../test/support/test-core.ts'
 import {
   dataOf,
@@ -8,6 +9,8 @@ import {
   type TestEngineOptions,
 } from '../../../test/support/test-engine.ts'
 import { type Call, TOKEN_SETTINGS } from '../../kit/kit.ts'
+import { memoryStore } from '../../storage/memory.ts'
+import { StoreConflict } from '../../storage/store.ts'
 import userpass from './engine.ts'
 import { loginEndpoint, renewLogin } from './login.ts'
 
@@ -227,4 +230,29 @@ test('many logins at once are each decided, none twice', async () => {
     answers.map(({ status }) => status),
     passwords.map((password) => (password === 'right' ? 200 : 400)),
   )
+})
+
+test('a login that has to run again does not hash again', async (t) => {
+  const store = memoryStore()
+  const write = store.write.bind(store)
+  let refusals = 0
+  const { ask } = await testCore({
+    store: {
+      ...store,
+      write: async (batch, expect) => {
+        if (refusals-- > 0) throw new StoreConflict()
+        return await write(batch, expect)
+      },
+    },
+  })
+  await ask('write', 'sys/auth/userpass', { type: 'userpass' })
+  await ask('write', 'auth/userpass/users/ann', { password: 'right' })
+  const asked = t.mock.method(Worker.prototype, 'postMessage')
+  refusals = 3
+  const path = 'auth/userpass/login/ann'
+  equal((await ask('write', path, { password: 'right' }, { token: undefined })).status, 200)
+  deepEqual([refusals, asked.mock.callCount()], [-1, 1])
+  refusals = 3
+  equal((await ask('write', 'auth/userpass/users/bob', { password: 'new' })).status, 204)
+  deepEqual([refusals, asked.mock.callCount()], [-1, 2])
 })
