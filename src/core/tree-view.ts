@@ -7,6 +7,7 @@ import { type Scope } from '../barrier/space.ts'
 import { type Call, type EntryStore } from '../kit/call.ts'
 import { Failure, refuse } from '../kit/failure.ts'
 import { type Leaf, type Right, type Tree, type TreeUse } from '../kit/tree.ts'
+import { breather } from '../lib/breathe.ts'
 import { compareBytes } from '../lib/bytewise.ts'
 import { canonicalInput } from './canonical-path.ts'
 import { type Core } from './core.ts'
@@ -125,6 +126,8 @@ export type Walk = {
   after?: string | undefined
   /** Names of folders that were listed, for the audit log. */
   note?: boolean
+  /** Of the walk this one is a part of. */
+  breathe?: (steps: number) => Promise<void> | void
 }
 
 /** Folders as seen from the start of a walk: what stands before the names in them. */
@@ -137,17 +140,19 @@ type Start = { readonly spot: Spot; readonly prefix: string }
 export async function* leavesOf(
   view: TreeView,
   starts: readonly Start[],
-  { after, note = false }: Walk = {},
+  { after, note = false, breathe = breather() }: Walk = {},
 ): AsyncGenerator<{ spot: Spot; path: string }> {
   for (const { spot, prefix } of starts) {
     if (after !== undefined && !reachesPast(prefix, after)) continue
     if (!view.may(spot, 'list')) continue
     if (note) view.note(spot, 'list')
-    for (const name of await spot.tree.list(spot.store, spot.path)) {
+    const names = await spot.tree.list(spot.store, spot.path)
+    await breathe(names.length)
+    for (const name of names) {
       const inner: Spot = { ...spot, path: spot.path + name }
       const path = prefix + name
       if (name.endsWith('/'))
-        yield* leavesOf(view, [{ spot: inner, prefix: path }], { after, note })
+        yield* leavesOf(view, [{ spot: inner, prefix: path }], { after, note, breathe })
       else if (after === undefined || compareBytes(path, after) > 0) {
         if (view.may(inner, 'read') || view.may(inner, 'describe')) yield { spot: inner, path }
       }

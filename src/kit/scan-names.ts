@@ -1,4 +1,5 @@
 /** Walks the folders of a store: the names of all entries below a prefix, as paths, in order. */
+import { breather } from '../lib/breathe.ts'
 import { compareBytes } from '../lib/bytewise.ts'
 import { type Page } from '../storage/store.ts'
 import { type EntryStore } from './call.ts'
@@ -19,9 +20,12 @@ export async function scanNames(
 ): Promise<string[]> {
   const enough = limit && limit <= most ? limit : Infinity
   const found: string[] = []
+  const breathe = breather()
   // A folder's name ends in a slash, so names in order and depth first is paths in order.
   const walk = async (folder: string): Promise<void> => {
-    for (const name of await store.list(prefix + folder)) {
+    const names = await store.list(prefix + folder)
+    await breathe(names.length)
+    for (const name of names) {
       if (found.length >= enough) return
       const path = folder + name
       if (name.endsWith('/')) {

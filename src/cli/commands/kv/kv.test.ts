@@ -1,4 +1,5 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import {
   type Answers,
@@ -6,6 +7,7 @@ import {
   fakeVault,
   runAgainst,
 } from '../../../../test/support/fake-vault.ts'
+import { runProgram } from '../../program.ts'
 
 const mountOf = (path: string, version: string | undefined) =>
   envelopeOf({ path, type: 'kv', options: version === undefined ? null : { version } })
@@ -299,4 +301,27 @@ test('kv tree asks page by page until nothing is left', async () => {
     vault.asked.map(({ body }) => (JSON.parse(body) as { after?: string }).after),
     [undefined, 'a/y'],
   )
+})
+
+test('kv mv of many asks on a terminal, and does nothing unless the answer is yes', async () => {
+  const paths = Array.from({ length: 11 }, (_, i) => ({ from: `a/${i}`, to: `b/${i}` }))
+  const answers = { 'PUT sys/coffer/kv/move': envelopeOf({ count: 11, paths }) }
+  const moved = async (typed: string, ...flags: string[]) => {
+    await using vault = await fakeVault(answers)
+    const printed = { out: '', err: '' }
+    const code = await runProgram('coffer', ['kv', 'mv', '-r', ...flags, 'a/', 'b/'], {
+      env: { VAULT_ADDR: vault.address, VAULT_TOKEN: 'hvs.fake' },
+      stdin: Object.assign(Readable.from([typed]), { isTTY: true }),
+      stdout: { write: (text) => (printed.out += text) },
+      stderr: { write: (text) => (printed.err += text) },
+      home: '/nowhere',
+    })
+    const dry = vault.asked.map(({ body }) => (JSON.parse(body) as { dry_run: boolean }).dry_run)
+    return { code, dry, err: printed.err }
+  }
+  const no = await moved('no\n')
+  deepEqual([no.code, no.dry], [1, [true]])
+  match(no.err, /^Move 11 secrets to b\/\? \(yes\/no\): nothing was changed\n/)
+  deepEqual((await moved('yes\n')).dry, [true, false])
+  deepEqual((await moved('', '-force')).dry, [false])
 })
