@@ -3,8 +3,7 @@
  * on only within its origin. What goes wrong is told by kind: never with a body, a header or the
  * query of an address.
  */
-import { type IncomingMessage, request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { type IncomingMessage, request as plain } from 'node:http'
 
 export type Ask = {
   readonly url: string
@@ -71,9 +70,10 @@ function parseUrl(text: string): URL {
   return url
 }
 
-function once(url: URL, ask: Ask, timeoutMs: number): Promise<Told> {
+async function once(url: URL, ask: Ask, timeoutMs: number): Promise<Told> {
+  // TLS costs memory, and a server that asks nobody does not need it.
+  const send = url.protocol === 'https:' ? (await import('node:https')).request : plain
   const { promise, resolve, reject } = Promise.withResolvers<Told>()
-  const send = url.protocol === 'https:' ? httpsRequest : httpRequest
   const sent = send(url, {
     method: ask.method ?? 'GET',
     // Connections of their own: these calls are rare, and trust differs between them.
@@ -100,7 +100,7 @@ function once(url: URL, ask: Ask, timeoutMs: number): Promise<Told> {
     )
   })
   sent.end(ask.body)
-  return promise.finally(() => clearTimeout(timer))
+  return await promise.finally(() => clearTimeout(timer))
 }
 
 async function read(response: IncomingMessage, bytesMax: number): Promise<string> {

@@ -1,6 +1,5 @@
 /** The configuration of a mount: whose tokens count, and where the keys to check them are. */
-import { type EntryStore, refuse, t } from '../../kit/kit.ts'
-import { type Call } from '../../kit/kit.ts'
+import { type Call, type EntryStore, refuse, t } from '../../kit/kit.ts'
 import { settingsAt, type Settings, storedSettings } from '../../kit/stored-settings.ts'
 import { isObject } from '../../lib/json.ts'
 import { OutboundError } from '../../lib/outbound.ts'

@@ -150,7 +150,9 @@ test('login names what is missing', async () => {
   const { engine, logIn } = await withKey()
   await rejects(engine.write('login', { jwt: 'x' }), refused('missing role'))
   await rejects(engine.write('login', { role: 'web' }), refused('missing token'))
-  await rejects(logIn({}, 'none'), refused('role "none" could not be found'))
+  for (const name of ['none', '/', 'a//b', '../config', 'web/']) {
+    await rejects(logIn({}, name), refused(`role "${name}" could not be found`))
+  }
   await engine.write('role/people', {
     user_claim: 'sub',
     allowed_redirect_uris: 'https://x/',

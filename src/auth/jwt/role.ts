@@ -1,7 +1,6 @@
 /** Roles: what a token must say, and what its bearer is given for it. */
-import { type EntryStore, refuse, t } from '../../kit/kit.ts'
+import { type EntryStore, refuse, type RoleTokens, t } from '../../kit/kit.ts'
 import { settingsAt, type Settings, storedSettings } from '../../kit/stored-settings.ts'
-import { type RoleTokens } from '../../kit/kit.ts'
 
 /** Lists and maps are null until they are set. */
 export type Role = {
@@ -124,6 +123,8 @@ export async function findRole(
   store: EntryStore,
   name: string,
 ): Promise<{ role: Role; tokens: RoleTokens } | undefined> {
+  // It comes out of a body: what cannot be a name is not one.
+  if (name.includes('/')) return undefined
   const stored = await settingsAt(store, `role/${name.toLowerCase()}`)
   return stored?.tokens && { role: stored.settings as Role, tokens: stored.tokens }
 }
