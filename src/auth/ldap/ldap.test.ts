@@ -75,8 +75,11 @@ const people = () => ({
 })
 const searching = () => ({ ...people(), binddn: ADMIN.dn, bindpass: ADMIN.password })
 
-async function engineWith(config: Record<string, unknown>) {
-  const engine = testEngine(ldap)
+async function engineWith(
+  config: Record<string, unknown>,
+  options: { remoteAddress?: string } = {},
+) {
+  const engine = testEngine(ldap, options)
   await engine.write('config', config)
   const logIn = async (name: string, password: string) =>
     (await engine.write(`login/${name}`, { password }))?.login
@@ -223,6 +226,39 @@ test('login over TLS trusts only the authority it was told of', { skip }, async 
 test('login takes the first server that answers', { skip }, async () => {
   const { logIn } = await engineWith({ ...people(), url: `ldap://127.0.0.1:1,${slapd.url}` })
   ok(await logIn('alice', 'Alice-password'))
+})
+
+test(
+  'the alias is what the directory has under userattr, and must be there',
+  { skip },
+  async () => {
+    const userfilter = '(uid={{.Username}})'
+    const { logIn } = await engineWith({ ...searching(), userattr: 'mail', userfilter })
+    equal((await logIn('alice', 'Alice-password'))?.alias, 'alice@example.com')
+    await rejects(logIn(HOSTILE, 'hostile-password'), {
+      status: 400,
+      message: 'missing entity alias attribute value',
+    })
+  },
+)
+
+test(
+  'login from an address that the token could not be used from is refused',
+  { skip },
+  async () => {
+    const options = { remoteAddress: '10.1.0.1' }
+    const { logIn } = await engineWith({ ...people(), token_bound_cidrs: '10.0.0.0/8' }, options)
+    ok(await logIn('alice', 'Alice-password'))
+    options.remoteAddress = '11.0.0.1'
+    await rejects(logIn('alice', 'Alice-password'), { status: 403 })
+    // From the wrong address, a wrong password still learns nothing.
+    await rejects(logIn('alice', 'wrong'), REFUSED)
+  },
+)
+
+test('a directory without tokenGroups has no groups to tell', { skip }, async () => {
+  const { logIn } = await engineWith({ ...people(), use_token_groups: true })
+  deepEqual((await logIn('alice', 'Alice-password'))?.groups, [])
 })
 
 test('a wrong bindpass is told apart from a wrong password', { skip }, async () => {
