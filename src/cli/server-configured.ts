@@ -90,6 +90,7 @@ function serverOptions(config: ServerConfig, log: Log): ServerOptions {
     settings: {
       version: reportedVaultVersion(),
       workers: config.workers,
+      userLockout: config.userLockout,
       ...(config.apiAddr && { apiAddr: config.apiAddr }),
       ...(config.clusterName && { clusterName: config.clusterName }),
     },

@@ -29,6 +29,7 @@ import {
   type SystemTtl,
 } from './mounts.ts'
 import { type OwnEngines } from './own-engines.ts'
+import { type LockoutDefaults } from './lockout.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
@@ -69,6 +70,8 @@ export type Settings = {
   apiAddr: string
   dev: boolean
   workers: number
+  /** Of the configuration file: for mounts that are not tuned. */
+  userLockout: LockoutDefaults
 }
 
 export type Core = {
@@ -201,6 +204,7 @@ export function createCore(options: CoreOptions): Core {
       apiAddr: '',
       dev: false,
       workers: 1,
+      userLockout: {},
       ...options.settings,
     },
     startedAt: clock.now(),

@@ -6,14 +6,18 @@ import { memoryStore } from '../storage/memory.ts'
 import { type TestCore, testCore } from '../../test/support/test-core.ts'
 import { Failure } from '../kit/kit.ts'
 import { ENGINES } from '../server/builtin.ts'
+import { type Settings } from './core.ts'
 import { countFailure, identifierOf } from './lockout.ts'
 import { type Turn } from './turn.ts'
 
 const MINUTE = 60_000
 const NONE = { token: undefined }
 
-async function withUsers(engines = QUICK_ENGINES): Promise<TestCore> {
-  const core = await testCore({ engines, store: remoteStore(memoryStore()) })
+async function withUsers(
+  engines = QUICK_ENGINES,
+  settings: Partial<Settings> = {},
+): Promise<TestCore> {
+  const core = await testCore({ engines, settings, store: remoteStore(memoryStore()) })
   await core.ask('write', 'sys/auth/userpass', { type: 'userpass' })
   await core.ask('write', 'auth/userpass/users/ann', { password: 'right' })
   return core
@@ -147,6 +151,27 @@ test('a mount is tuned to other numbers, or to lock nobody out', async () => {
   await tune({ lockout_disable: true })
   await fail(core, 6)
   equal(await statusOf(core, 'right'), 200)
+})
+
+test('the server has defaults for all and for a type, and a mount that is tuned its own', async () => {
+  const userLockout = {
+    all: { lockout_threshold: 1, lockout_duration: 60 },
+    userpass: { lockout_threshold: 2 },
+  }
+  const core = await withUsers(QUICK_ENGINES, { userLockout })
+  await fail(core, 2)
+  equal(await statusOf(core, 'right'), 403)
+  core.clock.advance(MINUTE)
+  await core.ask('write', 'sys/auth/userpass/tune', {
+    user_lockout_config: { lockout_threshold: 3 },
+  })
+  await fail(core, 3)
+  equal(await statusOf(core, 'right'), 403)
+  core.clock.advance(MINUTE)
+  equal(await statusOf(core, 'right'), 200)
+  const off = await withUsers(QUICK_ENGINES, { userLockout: { all: { lockout_disable: true } } })
+  await fail(off, 6)
+  equal(await statusOf(off, 'right'), 200)
 })
 
 test('counters are removed when they are over', async () => {

@@ -15,7 +15,7 @@ import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
-import { type MountConfig, type MountEntry } from './mounts.ts'
+import { type MountEntry } from './mounts.ts'
 import { type PassingEntry, putPassing } from './passing.ts'
 import { callOf } from './steps.ts'
 import { type Turn } from './turn.ts'
@@ -43,11 +43,26 @@ const BUCKETS = 4096
 const BUCKET_COUNTERS_MAX = 32
 const IDENTIFIER_BYTES_MAX = 256
 
-/** What a mount was tuned to; 0 and absence are the defaults. Undefined = it locks nobody out. */
-function policyOf(config: MountConfig): Policy | undefined {
-  const tuned = config.user_lockout_config ?? {}
-  if (tuned['lockout_disable'] === true) return undefined
-  const number = (name: string, fallback: number) => Number(tuned[name] ?? 0) || fallback
+type Settings = {
+  lockout_threshold?: number | undefined
+  lockout_duration?: number | undefined
+  lockout_counter_reset?: number | undefined
+  lockout_disable?: boolean | undefined
+}
+
+/** By type of auth mount; `all` is for the types that are not named. */
+export type LockoutDefaults = Record<string, Settings>
+
+/**
+ * What a mount was tuned to, else what the server was configured with for its type, else for all. 0
+ * and absence are the defaults. Undefined = it locks nobody out.
+ */
+function policyOf({ config, type }: MountEntry, defaults: LockoutDefaults): Policy | undefined {
+  const levels: Settings[] = [config.user_lockout_config ?? {}]
+  for (const name of [type, 'all']) if (Object.hasOwn(defaults, name)) levels.push(defaults[name]!)
+  if (levels.find((level) => level.lockout_disable !== undefined)?.lockout_disable) return undefined
+  const number = (name: Exclude<keyof Settings, 'lockout_disable'>, fallback: number) =>
+    levels.map((level) => level[name]).find((value) => value) ?? fallback
   return {
     threshold: number('lockout_threshold', THRESHOLD),
     lockMs: number('lockout_duration', LOCK_SECONDS) * 1000,
@@ -90,7 +105,7 @@ export async function refuseLockedUser(turn: Turn, core: Core): Promise<void> {
   const { mount, match, tx } = turn
   const userOf = match?.endpoint.userOf
   if (!userOf || !mount || !tx) return
-  const policy = policyOf(mount.entry.config)
+  const policy = policyOf(mount.entry, core.settings.userLockout)
   const alias = policy && userOf(callOf(turn, core))
   if (!policy || alias === undefined || alias === '') return
   const user = identifierOf(alias)

@@ -22,6 +22,7 @@ test('tellableHeader() tells a header by its name in any case, the first of seve
 
 test('tellableHeader() never tells a token', () => {
   assert.equal(tellableHeader(RAW, 'x-vault-token'), undefined)
+  assert.equal(tellableHeader(['X-Vault-MFA', 'app:123456'], 'x-vault-mfa'), undefined)
   assert.equal(tellableHeader(RAW, 'authorization'), 'Negotiate abc')
   assert.equal(tellableHeader(['Authorization', 'Bearer hvs.t'], 'authorization'), undefined)
 })

@@ -1,6 +1,6 @@
-/** The headers an engine may see: all but those that carry a token of ours. */
+/** The headers an engine may see: all but those that carry a token or a second factor of ours. */
 
-const SECRET = new Set(['x-vault-token', 'cookie'])
+const SECRET = new Set(['x-vault-token', 'x-vault-mfa', 'cookie'])
 const SECRET_PREFIX = 'x-vault-inline-auth-'
 
 /** From node's flat list (name, value, name, value …), by the name in lower case. */

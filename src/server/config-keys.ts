@@ -39,6 +39,11 @@ export const TOP_KEYS = {
   seal: block('seal "static" { … }', 1, 'Who holds the root key; without it, `shamir`.'),
   audit: block('audit "file" "name" { … }', 1, 'An audit device. May be repeated.'),
   telemetry: block('telemetry { … }', 0, 'Metrics.'),
+  user_lockout: block(
+    'user_lockout "all" { … }',
+    1,
+    'When failed logins lock a user out; `userpass`, `ldap` and `approle` may have their own.',
+  ),
   api_addr: read(url, 'The address clients reach this node at, as a URL.', {
     env: ['VAULT_API_ADDR'],
   }),
@@ -126,7 +131,6 @@ export const TOP_KEYS = {
     'the server would wait for whoever initializes it first',
     'it left out, and "coffer operator init" after the first start',
   ),
-  user_lockout: refused('its thresholds would not be kept', 'it left out'),
   sentinel: refused('its policies would not be enforced', 'it left out'),
   administrative_namespace_path: refused('the namespace would not be restricted', 'it left out'),
   unsafe_allow_api_audit_creation: refused(
@@ -234,6 +238,16 @@ export const TELEMETRY_KEYS = {
   stackdriver_debug_logs: ignored(NO_PUSH),
 } satisfies Table
 
+export const LOCKOUT_KEYS = {
+  lockout_threshold: read(integer(1, 1_000_000), 'Failed logins until the lock; 5 unless set.'),
+  lockout_duration: read(duration(1), 'How long a user is locked out; 15 minutes unless set.'),
+  lockout_counter_reset: read(
+    duration(1),
+    'After how long without a failed login they are forgotten; 15 minutes unless set.',
+  ),
+  disable_lockout: read(bool, 'Locks nobody out.'),
+} satisfies Table
+
 /** Every table of the language under its form, for the reference page and for tests over all. */
 export const CONFIG_TABLES: readonly { form: string; help: string; table: Table }[] = [
   { form: '', help: 'At the top of a file.', table: TOP_KEYS },
@@ -257,6 +271,11 @@ export const CONFIG_TABLES: readonly { form: string; help: string; table: Table 
     form: 'storage "inmem"',
     help: 'Nothing is kept when the server stops. For tests.',
     table: INMEM_KEYS,
+  },
+  {
+    form: 'user_lockout',
+    help: 'For `all` auth mounts, or for one type. What a mount is tuned to counts before it.',
+    table: LOCKOUT_KEYS,
   },
   { form: 'seal "shamir"', help: 'Shares in the hands of people.', table: SHAMIR_KEYS },
   { form: 'seal "static"', help: 'A key of the operator, kept elsewhere.', table: STATIC_KEYS },

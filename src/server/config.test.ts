@@ -94,7 +94,12 @@ const refused: [string, string, RegExp][] = [
     /:3: "entropy" is not supported: .*; expected it left out/,
   ],
   ['self-initialization', `${BASE}initialize "x" {}`, /"initialize" is not supported: /],
-  ['lockout thresholds', `${BASE}user_lockout "all" {}`, /"user_lockout" is not supported: /],
+  ['a lockout of what has none', `${BASE}user_lockout "jwt" {}`, /:3: "user_lockout" has another/],
+  [
+    'a lockout after no failure',
+    `${BASE}user_lockout "all" { lockout_threshold = 0 }`,
+    /"lockout_threshold" in user_lockout "all"/,
+  ],
   [
     'a closed audit API',
     `${BASE}unsafe_allow_api_audit_creation = false`,
@@ -318,6 +323,7 @@ test('readConfig() fills every default', () => {
     disableMlock: false,
     rawStorageEndpoint: false,
     telemetry: { prometheusRetentionSeconds: 86_400, disableHostname: false },
+    userLockout: {},
     warnings: [],
   })
 })
@@ -336,6 +342,8 @@ test('readConfig() reads every key at the top', () => {
     pid_file = "coffer.pid"
     ui = "1"  workers = "4"  disable_mlock = true  raw_storage_endpoint = true
     telemetry { prometheus_retention_time = "30s"  disable_hostname = true }
+    user_lockout "all" { lockout_threshold = "3"  disable_lockout = false }
+    user_lockout "ldap" { lockout_duration = "10m"  lockout_counter_reset = 60 }
   `)
   deepEqual(config.storage, { type: 'sqlite', path: '/var/lib/coffer/data.db' })
   equal(config.listeners[0]?.maxRequestDurationSeconds, 30)
@@ -352,6 +360,10 @@ test('readConfig() reads every key at the top', () => {
     [true, 4, true, true],
   )
   deepEqual(config.telemetry, { prometheusRetentionSeconds: 30, disableHostname: true })
+  deepEqual(JSON.parse(JSON.stringify(config.userLockout)), {
+    all: { lockout_threshold: 3, lockout_disable: false },
+    ldap: { lockout_duration: 600, lockout_counter_reset: 60 },
+  })
   deepEqual(config.warnings, [])
 })
 

@@ -4,6 +4,8 @@
  */
 import { type HclObject, HclError, parseHclOrJson } from '../lib/hcl.ts'
 import { type AuditBlock, readAudit } from './config-audit.ts'
+import { type LockoutDefaults } from '../core/lockout.ts'
+import { readLockout } from './config-lockout.ts'
 import { readSources, type Source } from './config-files.ts'
 import { LEASE_TTL_SECONDS, TELEMETRY_KEYS, TOP_KEYS } from './config-keys.ts'
 import { type ListenerConfig, readListeners } from './config-listener.ts'
@@ -50,6 +52,8 @@ export type ServerConfig = {
   rawStorageEndpoint: boolean
   /** A retention of 0 switches metrics for Prometheus off. */
   telemetry: { prometheusRetentionSeconds: number; disableHostname: boolean }
+  /** By type of auth mount, `all` for those that have none. */
+  userLockout: LockoutDefaults
   /** For the log at the start: keys that were ignored, and settings that are risky. */
   warnings: string[]
 }
@@ -93,6 +97,7 @@ export function readConfig(sources: readonly Source[], options?: { env?: Env }):
   const seal = readSeal(top.blocks('seal'), { report, env, readableByOthers })
   const audit = readAudit(top.blocks('audit'), report)
   const telemetry = readTelemetry(top.blocks('telemetry'), report)
+  const userLockout = readLockout(top.blocks('user_lockout'), report)
   const ttl = readTtl(top, report)
   if (storage?.type === 'inmem' && values.workers > 1) {
     const told = '"workers" is more than 1, but memory is not shared between processes'
@@ -118,6 +123,7 @@ export function readConfig(sources: readonly Source[], options?: { env?: Env }):
     disableMlock: values.disable_mlock,
     rawStorageEndpoint: values.raw_storage_endpoint,
     telemetry,
+    userLockout,
     warnings: report.warnings,
   }
 }
