@@ -46,18 +46,8 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/config/auditing/*'],
-    why: 'headers of requests are not audited',
-  },
-  {
-    status: 'not yet',
-    operations: ['* /sys/internal/*', 'POST /sys/config/reload/*', 'GET /sys/experiments'],
-    why: 'not asked for by any client so far',
-  },
-  {
-    status: 'not yet',
-    operations: ['* /sys/namespaces/*'],
-    why: 'there are no namespaces',
+    operations: ['* /sys/quotas/*'],
+    why: 'there are no limits on requests',
   },
   {
     status: 'not yet',
@@ -66,22 +56,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     status: 'not yet',
-    operations: ['* /sys/plugins/*'],
-    why: 'there are no plugins',
-  },
-  {
-    status: 'not yet',
-    operations: ['* /sys/policies/password/*'],
-    why: 'there are no password policies',
-  },
-  {
-    status: 'not yet',
     operations: ['* /sys/raw/*'],
     why: 'the store can only be read through the API',
-  },
-  {
-    status: 'not yet',
-    operations: ['* /identity/oidc/*'],
-    why: 'this server issues no identity tokens',
   },
 ]

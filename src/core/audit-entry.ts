@@ -8,6 +8,7 @@ import { JsonText } from '../kit/json-text.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type DeviceView } from './audit.ts'
 import { union } from './identity/standing.ts'
+import { headersPart } from './audited-headers.ts'
 import { type Mount, shownType } from './mounts.ts'
 import { type Namespace } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
@@ -149,6 +150,8 @@ function requestPart(turn: Turn, device: DeviceView): string {
   if (data !== '') text += `,"data":{${data}}`
   text += `,"remote_address":${quote(request.remoteAddress)},"remote_port":${request.remotePort}`
   if (request.wrapTtlSeconds > 0) text += `,"wrap_ttl":${request.wrapTtlSeconds}`
+  const headers = headersPart(device.headers, request.rawHeaders, hasher)
+  if (headers !== '') text += `,${headers}`
   return `${text}}`
 }
 

@@ -12,6 +12,11 @@ import { type Random } from '../lib/random.ts'
 import { type Awaitable } from '../storage/store.ts'
 import { AuditChain, auditSigner, type Checkpoint } from './audit-chain.ts'
 import { type Hasher, hasher } from './audit-hash.ts'
+import {
+  AUDITED_HEADERS_PATH,
+  type AuditedHeaders,
+  DEFAULT_AUDITED_HEADERS,
+} from './audited-headers.ts'
 import { type AuditWriter, auditWriter } from './audit-writer.ts'
 
 export type AuditEntry = {
@@ -31,6 +36,8 @@ export type DeviceView = {
   readonly hasher: Hasher
   readonly hashAccessor: boolean
   readonly elideLists: boolean
+  /** Those of the request that its entries show. */
+  readonly headers: AuditedHeaders
 }
 
 export type AuditLog = {
@@ -63,6 +70,7 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   let followed: AuditTable | undefined
   let open = new Map<string, Open>()
   let flushing: Promise<void> | undefined
+  let headers = DEFAULT_AUDITED_HEADERS
 
   const newChain = (keyring: Keyring, prefix: string | undefined) =>
     new AuditChain(auditSigner(keyring), random, prefix)
@@ -82,6 +90,9 @@ export function auditLog(options: AuditLogOptions): AuditLog {
       hasher: hasher(entry.salt),
       hashAccessor: wanted['hmac_accessor'] !== 'false',
       elideLists: wanted['elide_list_responses'] === 'true',
+      get headers() {
+        return headers
+      },
     }
   }
 
@@ -107,13 +118,24 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     for (const { writer } of gone) writer.close()
   }
 
+  function adoptBoth(tx: Tx, table: AuditTable | undefined): Awaitable<void> {
+    adopt(table, tx.keyring)
+    if (open.size === 0) return
+    const found = tx.get<AuditedHeaders>(AUDITED_HEADERS_PATH)
+    if (found instanceof Promise) return found.then(adoptHeaders)
+    adoptHeaders(found)
+  }
+
+  function adoptHeaders(found: AuditedHeaders | undefined): void {
+    headers = found ?? DEFAULT_AUDITED_HEADERS
+  }
+
   return {
     types: typeOf,
     follow(tx) {
       const table = tx.get<AuditTable>(AUDIT_PATH)
-      return table instanceof Promise
-        ? table.then((found) => adopt(found, tx.keyring))
-        : adopt(table, tx.keyring)
+      if (table instanceof Promise) return table.then((found) => adoptBoth(tx, found))
+      return adoptBoth(tx, table)
     },
     record(format) {
       if (open.size === 0) return Promise.resolve()

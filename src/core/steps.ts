@@ -20,6 +20,7 @@ import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
 import { homeOf, isWithin, namespaceById, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
+import { passwordBy } from './sys/password-policies.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
 import { isListing, policyPathOf, TURN, type Turn } from './turn.ts'
@@ -179,6 +180,7 @@ export function callOf(turn: Turn, core: Core): Call<never> {
     remoteAddress: request.remoteAddress,
     header: (name) => tellableHeader(request.rawHeaders, name),
     peerCertificates: () => request.peerCertificates?.() ?? [],
+    generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
     once: onceFor(request),
     requestId: request.id,
     wrapTtlSeconds: request.wrapTtlSeconds,

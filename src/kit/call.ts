@@ -76,6 +76,8 @@ export type Call<D> = {
    * identity; with the same key comes the same answer, or the same failure.
    */
   once<T>(key: readonly unknown[], work: () => Promise<T>): Promise<T>
+  /** A password by the rules of a password policy; a Failure when there is none of that name. */
+  generatePassword(policy: string): Promise<string>
   readonly requestId: string
   readonly wrapTtlSeconds: number
   warn(text: string): void

@@ -10,6 +10,7 @@ import { type AddressInfo, type Socket } from 'node:net'
 import { auditRefused } from '../core/audit-refused.ts'
 import { type Core } from '../core/core.ts'
 import { InFlight } from '../core/in-flight.ts'
+import { corsConfig } from '../core/sys/config.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
 import { responseHeaders } from './response-headers.ts'
 import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
@@ -60,6 +61,10 @@ export async function listen(
     requireRequestHeader: options.requireRequestHeader ?? false,
     openMetrics: options.unauthenticatedMetricsAccess ?? false,
     headers: responseHeaders(options.customResponseHeaders, tls !== undefined),
+    async cors() {
+      const tx = await core.begin(true)
+      return tx && corsConfig(tx)
+    },
     addressOf: (request) => forwardedAddress(request, options),
     enter: (request) =>
       inFlight.size < IN_FLIGHT_MAX || RESERVED.has(request.path)

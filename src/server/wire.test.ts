@@ -30,6 +30,7 @@ const server = createServer({ requireHostHeader: false }, (incoming, response) =
     requireRequestHeader: false,
     openMetrics: false,
     headers: () => ['Cache-Control', 'no-store', ...extra],
+    cors: async () => undefined,
     addressOf: () => '192.0.2.1',
     enter() {
       if (crowded) return undefined

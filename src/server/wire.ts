@@ -8,6 +8,7 @@ import { canonicalNamespace, canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
 import { type InFlightRequest } from '../core/in-flight.ts'
 import { type RefusedRequest } from '../core/audit-refused.ts'
+import { type CorsConfig } from '../core/sys/config.ts'
 import { type Request, type Response } from '../core/turn.ts'
 import { type Verb } from '../kit/engine.ts'
 import { type JsonBudget } from '../lib/json.ts'
@@ -17,6 +18,7 @@ import { parseDurationSeconds } from '../lib/duration.ts'
 import { uuid } from '../lib/random.ts'
 import { parseBool } from '../schema/field.ts'
 import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
+import { type CrossOrigin, crossOrigin, originOf } from './cors.ts'
 import { DISGUISES } from './list-method.ts'
 import { isTls, peerCertificates } from './peer-certificates.ts'
 import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
@@ -32,6 +34,8 @@ export type WireOptions = {
   openMetrics: boolean
   /** On every answer. */
   headers: HeadersOf
+  /** What is configured for pages of other origins at this moment. */
+  cors(): Promise<CorsConfig | undefined>
   addressOf(request: IncomingMessage): string
   /** Asked before anything is read: undefined = too much is going on. The result leaves again. */
   enter(request: InFlightRequest): (() => void) | undefined
@@ -59,12 +63,16 @@ export async function answer(
 ): Promise<void> {
   const id = uuid()
   const head = request.method === 'HEAD'
+  let shared: CrossOrigin | undefined
   try {
-    send(response, await respond(request, id, options), { head, options })
+    const origin = originOf(request.rawHeaders)
+    if (origin !== undefined) shared = await sharedWith(origin, request, options)
+    const made = shared?.answer ?? (await respond(request, id, options))
+    send(response, withHeaders(made, shared?.headers), { head, options })
   } catch (error) {
     const failure = await writtenDown(request, failureOf(error, id), { id, options })
-    const made = failureResponse(failure)
-    if (failure.code === 'overloaded') made.headers = { 'Retry-After': '1' }
+    const made = withHeaders(failureResponse(failure), shared?.headers)
+    if (failure.code === 'overloaded') made.headers = { ...made.headers, 'Retry-After': '1' }
     const rest = request.complete ? undefined : request
     // The rest of a body that is not wanted would be taken for the next request.
     if (rest || frameTrouble(readHeaders(request.rawHeaders), request.httpVersion)) {
@@ -99,6 +107,16 @@ async function writtenDown(
   } catch (error) {
     return failureOf(error, id)
   }
+}
+
+async function sharedWith(origin: string, request: IncomingMessage, options: WireOptions) {
+  const { method = '', headers } = request
+  const requestMethod = headers['access-control-request-method']
+  return crossOrigin(await options.cors(), { origin, method, requestMethod })
+}
+
+function withHeaders(made: Response, headers: Record<string, string> | undefined): Response {
+  return headers ? { ...made, headers: { ...made.headers, ...headers } } : made
 }
 
 async function respond(

@@ -45,6 +45,10 @@ test('what is implemented is for those the description names', () => {
     // The description has `generate-root/attempt` without a token, and this, the same, with one.
     'DELETE /sys/generate-root',
     'GET /sys/generate-root',
+    // Of people's names and doings; newer versions ask for sudo too.
+    'GET /sys/internal/counters/activity/export',
+    // Asked for before anybody logs in.
+    'GET /sys/internal/ui/feature-flags',
     // Sudo is asked for in the handler, with Vault's own words.
     'POST /auth/token/revoke-orphan',
     'POST /sys/generate-root',

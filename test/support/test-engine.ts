@@ -105,6 +105,7 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
       header: (name) => options.headers?.[name],
       peerCertificates: () => options.peerCertificates ?? [],
       once: (_key, work) => work(),
+      generatePassword: async (policy) => `password by ${policy}`,
       remoteAddress: options.remoteAddress ?? '127.0.0.1',
       requestId: 'test-request',
       wrapTtlSeconds: 0,

@@ -352,7 +352,8 @@ test('each path of a move stands in the audit log', async () => {
   const record = audit.record.bind(audit)
   Object.assign(audit, {
     record(format: Parameters<typeof record>[0]) {
-      const device = { hasher: { hash: () => 'h', text: () => '{}' }, hashAccessor: true }
+      const hasher = { hash: () => 'h', text: () => '{}' }
+      const device = { hasher, hashAccessor: true, headers: { headers: {} } }
       lines.push(format(device as never))
       return record(format)
     },

@@ -14,6 +14,7 @@ export function configEndpoints(core: Core, options: LoggerOptions = {}): Endpoi
     corsEndpoint(),
     ...uiHeadersEndpoints(),
     sanitizedEndpoint(core),
+    reloadEndpoint(),
     ...loggersEndpoints(options.logLevel),
   ]
 }
@@ -52,6 +53,9 @@ function corsEndpoint(): Endpoint {
       }
       if (allowed_origins.length > 1 && allowed_origins.includes('*')) {
         refuse('to allow all origins the "*" must be the only value for allowed_origins')
+      }
+      if (!allowed_headers.every((name) => HEADER_NAME.test(name))) {
+        refuse('allowed_headers must be names as HTTP has them')
       }
       tx.put(CORS_PATH, { allowed_origins, allowed_headers } satisfies CorsConfig)
       return undefined
@@ -145,6 +149,15 @@ function sanitizedEndpoint(core: Core): Endpoint {
         seals: [{ type: config?.type ?? 'shamir', disabled: false }],
       }
     },
+  })
+}
+
+/** What the configuration file says is read again at SIGHUP, by the process that was started. */
+function reloadEndpoint(): Endpoint {
+  return endpoint('config/reload/:subsystem', {
+    help: 'Nothing can be loaded again by request; SIGHUP does it.',
+    fields: { subsystem: t.segment({ help: 'Which part.' }) },
+    write: ({ data }) => refuse(`unsupported subsystem "${data.subsystem}"; send SIGHUP instead`),
   })
 }
 

@@ -36,6 +36,7 @@ export function counterEndpoints(core: Core): Endpoint[] {
     }),
     activity('internal/counters/activity'),
     activity('internal/counters/activity/monthly'),
+    { ...activity('internal/counters/activity/export'), access: 'sudo' },
     configEndpoint(),
   ]
 }

@@ -25,7 +25,8 @@ export const enableFields = {
 
 type Enable = Parsed<typeof enableFields>
 
-const KV_ALIASES: Readonly<Record<string, string>> = { 'kv-v1': '1', 'kv-v2': '2' }
+/** `generic` is what KV was called before it had versions. */
+const KV_ALIASES: Readonly<Record<string, string>> = { 'kv-v1': '1', 'kv-v2': '2', generic: '1' }
 
 export async function enableMount(
   call: Call<Enable>,

@@ -2,6 +2,7 @@
 import { defineEngine, type Engine } from '../../kit/engine.ts'
 import { type Core } from '../core.ts'
 import { auditEndpoints, type AuditOptions } from './audit.ts'
+import { auditedHeaderEndpoints } from './audited-headers.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
@@ -11,6 +12,7 @@ import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
+import { internalEndpoints } from './internal.ts'
 import { keyEndpoints } from './keys.ts'
 import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
 import { lockedUsersEndpoints } from './locked-users.ts'
@@ -19,6 +21,8 @@ import { mountTuneEndpoints } from './mount-tune.ts'
 import { mfaValidateEndpoints } from './mfa-validate.ts'
 import { mountsEndpoints } from './mounts.ts'
 import { namespaceEndpoints } from './namespaces.ts'
+import { passwordPolicyEndpoints } from './password-policies.ts'
+import { pluginEndpoints } from './plugins.ts'
 import { policiesEndpoints } from './policies.ts'
 import { quotasEndpoints } from './quotas.ts'
 import { rekeyEndpoints } from './rekey.ts'
@@ -49,10 +53,14 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferKvEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferExplainEndpoints(core),
+      ...passwordPolicyEndpoints(),
+      ...pluginEndpoints(core),
+      ...internalEndpoints(core),
       ...capabilitiesEndpoints(core),
       ...wrappingEndpoints(core),
       ...leaseEndpoints(core),
       ...auditEndpoints(core, parts),
+      ...auditedHeaderEndpoints(),
       ...hostEndpoints(core, parts),
       ...counterEndpoints(core),
       ...keyEndpoints(core),

@@ -1,0 +1,45 @@
+/**
+ * Which headers of requests stand in the audit log, and whether as HMACs. One table for the whole
+ * server; until it is changed, it has what Vault starts with.
+ *
+ *   sys/audited-headers    {headers: {<lower-case name>: {hmac}}}
+ */
+import { type Hasher } from './audit-hash.ts'
+
+export type AuditedHeaders = { headers: Record<string, { hmac: boolean }> }
+
+export const AUDITED_HEADERS_PATH = 'sys/audited-headers'
+
+export const DEFAULT_AUDITED_HEADERS: AuditedHeaders = {
+  headers: {
+    'correlation-id': { hmac: false },
+    'user-agent': { hmac: false },
+    'x-correlation-id': { hmac: false },
+  },
+}
+
+/** What proves who someone is never stands in a log as it is, whatever the table says. */
+const SECRET = /^(?:x-vault-token|authorization|proxy-authorization|cookie|x-vault-inline-auth-.*)$/
+
+/** `"headers":{…}` of an entry, or nothing: each with all of its values, in the request's order. */
+export function headersPart(
+  { headers }: AuditedHeaders,
+  raw: readonly string[],
+  hasher: Hasher,
+): string {
+  const found = new Map<string, string[]>()
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    const audited = Object.hasOwn(headers, name) ? headers[name] : undefined
+    if (!audited) continue
+    const value = audited.hmac || SECRET.test(name) ? hasher.hash(raw[i + 1]!) : raw[i + 1]!
+    const values = found.get(name)
+    if (values) values.push(value)
+    else found.set(name, [value])
+  }
+  if (found.size === 0) return ''
+  const parts = [...found].map(
+    ([name, values]) => `${JSON.stringify(name)}:${JSON.stringify(values)}`,
+  )
+  return `"headers":{${parts.join(',')}}`
+}
