@@ -12,19 +12,17 @@ import { t } from '../../schema/field.ts'
 import { putRootToken } from '../bootstrap.ts'
 import { type Core } from '../core.ts'
 import { turnOf, txOf } from '../turn.ts'
+import { type Attempt, type Slot, slot } from './ceremonies.ts'
 import {
-  type Attempt,
   checkCancel,
-  forgetShares,
   type Given,
   newAttempt,
-  type Slot,
+  refuseAndKeep,
   sharesRequired,
-  slot,
   takeShare,
 } from './keys-attempt.ts'
 
-type RootAttempt = Attempt & { otp: string }
+type RootAttempt = Attempt & { readonly otp: string }
 
 /** `hvs.` and 24 characters; the password is as long, so nothing of the token shows through. */
 const TOKEN_CHARS = 28
@@ -36,7 +34,7 @@ const WORDS = {
 }
 
 export function generateRootEndpoints(core: Core): Endpoint[] {
-  const place = slot<RootAttempt>(core, forgetShares)
+  const place = slot<RootAttempt>('generate-root')
   return [
     attemptEndpoint(core, place, 'generate-root/attempt'),
     attemptEndpoint(core, place, 'generate-root'),
@@ -52,7 +50,7 @@ async function status(core: Core, attempt: Attempt | undefined, told: Told = {})
   return bare({
     nonce: attempt?.nonce ?? '',
     started: attempt !== undefined,
-    progress: told.progress ?? attempt?.shares.size ?? 0,
+    progress: told.progress ?? attempt?.shares.length ?? 0,
     required: await sharesRequired(core),
     complete,
     encoded_token: encoded,
@@ -72,28 +70,25 @@ function attemptEndpoint(core: Core, place: Slot<RootAttempt>, path: string): En
       pgp_key: t.string({ help: 'Not supported by this build.' }),
       nonce: t.string({ help: 'Of the attempt that is to be cancelled.', clear: true }),
     },
-    read: () => status(core, place.current()),
-    write(call) {
+    read: async (call) => status(core, await place.current(call as never)),
+    async write(call) {
       const { data } = call
       if (data.pgp_key) refuse('pgp_key: encrypting with PGP is not supported by this build')
       if (data.otp && Buffer.byteLength(data.otp) !== TOKEN_CHARS) {
         refuse('OTP string has incorrect length')
       }
-      const present = place.current()
-      if (present && present.startedBy !== call.requestId) {
-        refuse('root generation already in progress')
-      }
-      const otp = present?.otp ?? (data.otp || base62(TOKEN_CHARS, core.random))
-      const attempt = present ?? { ...newAttempt(core, call), otp }
-      place.put(attempt)
+      if (await place.current(call as never)) refuse('root generation already in progress')
+      const otp = data.otp || base62(TOKEN_CHARS, core.random)
+      const attempt: RootAttempt = { ...newAttempt(core), otp }
+      place.put(call as never, attempt)
       // One that the caller brought is not told to anyone again.
       return status(core, attempt, data.otp ? {} : { otp })
     },
     async delete(call) {
-      const attempt = place.current()
+      const attempt = await place.current(call as never)
       if (!attempt) return undefined
       await checkCancel(core, call, attempt)
-      place.drop()
+      place.drop(txOf(call as never))
       return undefined
     },
   })
@@ -108,13 +103,18 @@ function updateEndpoint(core: Core, place: Slot<RootAttempt>): Endpoint {
       nonce: t.string({ help: 'Of the attempt.', clear: true }),
     },
     async write(call: Call<Given>) {
-      const attempt = place.current()
+      const plain = call as never
       const required = await sharesRequired(core)
-      const shares = takeShare(attempt, call, { words: WORDS, required })
-      if (!attempt || !shares) return status(core, attempt)
-      if (!(await core.keeper.proves(shares))) {
-        forgetShares(attempt)
-        refuse('root generation failed: the keys do not fit; all of them must be given again')
+      const present = await place.current(plain)
+      const { attempt, enough } = takeShare(present, call, { words: WORDS, required })
+      place.put(plain, attempt)
+      if (!enough) return status(core, attempt)
+      if (!(await core.keeper.proves(enough))) {
+        place.put(plain, { ...attempt, shares: [] })
+        refuseAndKeep(
+          plain,
+          'root generation failed: the keys do not fit; all of them must be given again',
+        )
       }
       return finish(core, call, { attempt, place })
     },
@@ -135,7 +135,7 @@ async function finish(
     complete: true,
     encoded: encode(token, at.attempt.otp),
   })
-  turn.afterCommit.push(() => at.place.drop())
+  at.place.drop(tx)
   return reply
 }
 

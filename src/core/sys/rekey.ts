@@ -11,17 +11,16 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { bare, type Reply } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { type NewShares } from '../reshare.ts'
-import { turnOf } from '../turn.ts'
+import { installSeal, type NewSeal } from '../reshare.ts'
+import { turnOf, txOf } from '../turn.ts'
+import { type Attempt, type Slot, slot } from './ceremonies.ts'
 import {
-  type Attempt,
+  afterCommit,
   checkCancel,
-  forgetShares,
   type Given,
   newAttempt,
-  type Slot,
+  refuseAndKeep,
   sharesRequired,
-  slot,
   takeShare,
 } from './keys-attempt.ts'
 import { verifyEndpoint } from './rekey-verify.ts'
@@ -29,9 +28,10 @@ import { verifyEndpoint } from './rekey-verify.ts'
 export type Rekey = Attempt & {
   readonly request: SplitRequest
   readonly verify: boolean
-  /** The new shares, while they wait to be given back. */
-  pending?: { attempt: Attempt; fresh: NewShares }
+  /** The new seal, while enough of its shares are waited for. */
+  readonly pending?: Pending
 }
+export type Pending = Attempt & { readonly seal: NewSeal }
 export type RekeyPlace = { readonly base: string; readonly kind: Kind; readonly slot: Slot<Rekey> }
 type Kind = 'barrier' | 'recovery'
 
@@ -41,17 +41,10 @@ export function rekeyEndpoints(core: Core): Endpoint[] {
     ['rekey-recovery-key', 'recovery'],
   ]
   const each = places.flatMap(([base, kind]) => {
-    const place: RekeyPlace = { base, kind, slot: slot<Rekey>(core, forget) }
+    const place: RekeyPlace = { base, kind, slot: slot<Rekey>(base) }
     return [initEndpoint(core, place), updateEndpoint(core, place), verifyEndpoint(core, place)]
   })
   return [...each, backupEndpoint('rekey/backup'), backupEndpoint('rekey/recovery-key-backup')]
-}
-
-function forget(rekey: Rekey): void {
-  forgetShares(rekey)
-  if (!rekey.pending) return
-  forgetShares(rekey.pending.attempt)
-  rekey.pending.fresh.forget()
 }
 
 /** Unseal keys are for seals that people open; recovery keys for those that open by themselves. */
@@ -69,12 +62,12 @@ async function status(core: Core, rekey: Rekey | undefined): Promise<Reply> {
     started: rekey !== undefined,
     t: rekey?.request.threshold ?? 0,
     n: rekey?.request.shares ?? 0,
-    progress: rekey?.pending ? 0 : (rekey?.shares.size ?? 0),
+    progress: rekey?.pending ? 0 : (rekey?.shares.length ?? 0),
     required: await sharesRequired(core),
     pgp_fingerprints: null,
     backup: false,
     verification_required: rekey?.verify ?? false,
-    ...(rekey?.pending && { verification_nonce: rekey.pending.attempt.nonce }),
+    ...(rekey?.pending && { verification_nonce: rekey.pending.nonce }),
   })
 }
 
@@ -94,13 +87,11 @@ function initEndpoint(core: Core, { base, kind, slot: place }: RekeyPlace): Endp
       pgp_keys: t.list({ help: 'Not supported by this build.', default: [] }),
       nonce: t.string({ help: 'Of the attempt that is to be cancelled.', clear: true }),
     },
-    read: () => status(core, place.current()),
+    read: async (call) => status(core, await place.current(call as never)),
     async write(call) {
       const { data } = call
       await checkKind(core, kind)
-      const present = place.current()
-      if (present?.startedBy === call.requestId) return status(core, present)
-      if (present) refuse('rekey already in progress')
+      if (await place.current(call as never)) refuse('rekey already in progress')
       if (data.pgp_keys.length > 0) {
         refuse('pgp_keys: encrypting keys with PGP is not supported by this build')
       }
@@ -110,15 +101,15 @@ function initEndpoint(core: Core, { base, kind, slot: place }: RekeyPlace): Endp
       const request = { shares: data.secret_shares, threshold: data.secret_threshold }
       const problem = checkSplit(request)
       if (problem) refuse(`invalid rekey seal configuration: ${problem}`)
-      const rekey: Rekey = { ...newAttempt(core, call), request, verify: data.require_verification }
-      place.put(rekey)
+      const rekey: Rekey = { ...newAttempt(core), request, verify: data.require_verification }
+      place.put(call as never, rekey)
       return status(core, rekey)
     },
     async delete(call) {
-      const rekey = place.current()
+      const rekey = await place.current(call as never)
       if (!rekey) return undefined
       await checkCancel(core, call, rekey)
-      place.drop()
+      place.drop(txOf(call as never))
       return undefined
     },
   })
@@ -138,51 +129,52 @@ function updateEndpoint(core: Core, { base, kind, slot: place }: RekeyPlace): En
       nonce: t.string({ help: 'Of the attempt.', clear: true }),
     },
     async write(call: Call<Given>) {
-      const rekey = place.current()
-      if (rekey?.pending) {
+      const plain = call as never
+      const present = await place.current(plain)
+      if (present?.pending) {
         refuse(
           'the new keys wait to be verified; nonce for the verification operation is ' +
-            `"${rekey.pending.attempt.nonce}"`,
+            `"${present.pending.nonce}"`,
         )
       }
       const required = await sharesRequired(core)
-      const shares = takeShare(rekey, call, { words, required })
-      if (!rekey || !shares) return status(core, rekey)
-      if (!(await core.keeper.proves(shares))) {
-        forgetShares(rekey)
-        refuse('rekey failed: the keys do not fit; all of them must be given again')
+      const { attempt: rekey, enough } = takeShare(present, call, { words, required })
+      place.put(plain, rekey)
+      if (!enough) return status(core, rekey)
+      if (!(await core.keeper.proves(enough))) {
+        place.put(plain, { ...rekey, shares: [] })
+        refuseAndKeep(plain, 'rekey failed: the keys do not fit; all of them must be given again')
       }
-      return finish(core, call, { rekey, place })
+      return finish(core, plain, { rekey, place })
     },
   })
 }
 
 async function finish(
   core: Core,
-  call: Call<Given>,
+  call: Call<never>,
   { rekey, place }: { rekey: Rekey; place: Slot<Rekey> },
 ): Promise<Reply> {
-  const turn = turnOf(call as never)
-  const fresh = await core.keeper.reshare(rekey.request)
-  const hex = fresh.shares.map((share) => Buffer.from(share).toString('hex'))
-  const base64 = fresh.shares.map((share) => Buffer.from(share).toString('base64'))
-  const pending = rekey.verify ? { attempt: newAttempt(core, call), fresh } : undefined
-  let undo: (() => Promise<void> | void) | undefined
-  turn.afterCommit.push(async () => {
-    if (pending) {
-      forgetShares(rekey)
-      rekey.pending = pending
-      undo = () => place.drop()
-      return
-    }
-    undo = await fresh.install()
-    place.drop()
-    fresh.forget()
-  })
+  const turn = turnOf(call)
+  const { shares, seal } = await core.keeper.reshare(rekey.request)
+  const hex = shares.map((share) => Buffer.from(share).toString('hex'))
+  const base64 = shares.map((share) => Buffer.from(share).toString('base64'))
+  const pending = rekey.verify ? { ...newAttempt(core), seal } : undefined
+  let undo: (() => Promise<void>) | undefined
+  if (pending) {
+    place.put(call, { ...rekey, shares: [], pending })
+    undo = () => dropLater(core, place)
+  } else {
+    // Before the seal changes: of many with the last share, one commits this and goes on.
+    place.drop(txOf(call))
+    afterCommit(call, async () => {
+      undo = await installSeal(core.store, seal)
+    })
+  }
   // Shares that nobody was told must not be the ones that count.
   turn.afterReply.push(() => {
     if (turn.refusal === undefined || !undo) return
-    Promise.resolve(undo()).catch(() => core.log('error', 'the old seal could not be put back'))
+    undo().catch(() => core.log('error', 'the old seal could not be put back'))
   })
   return bare({
     nonce: rekey.nonce,
@@ -192,8 +184,15 @@ async function finish(
     pgp_fingerprints: null,
     backup: false,
     verification_required: rekey.verify,
-    ...(pending && { verification_nonce: pending.attempt.nonce }),
+    ...(pending && { verification_nonce: pending.nonce }),
   })
+}
+
+async function dropLater(core: Core, place: Slot<Rekey>): Promise<void> {
+  const tx = await core.begin(false)
+  if (!tx) return
+  place.drop(tx)
+  await core.commit(tx)
 }
 
 /** Backups are of PGP-encrypted keys, which this build does not make. */

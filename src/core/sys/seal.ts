@@ -7,6 +7,7 @@ import { t } from '../../schema/field.ts'
 import { firstEntries } from '../bootstrap.ts'
 import { type Core } from '../core.ts'
 import { turnOf } from '../turn.ts'
+import { dropCeremonies } from './ceremonies.ts'
 
 export function sealEndpoints(core: Core): Endpoint[] {
   return [initEndpoint(core), statusEndpoint(core), unsealEndpoint(core), sealEndpoint(core)]
@@ -149,7 +150,10 @@ function sealEndpoint(core: Core): Endpoint {
     fields: {},
     write(call) {
       // After the answer has been audited: the devices need what sealing forgets.
-      turnOf(call as never).atLast.push(() => core.keeper.seal())
+      turnOf(call as never).atLast.push(async () => {
+        await dropCeremonies(core)
+        await core.keeper.seal()
+      })
       return undefined
     },
   })

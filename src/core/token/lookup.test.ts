@@ -34,7 +34,7 @@ test('lookup-accessor refuses what is no accessor', async () => {
     '\0'.repeat(24),
   ]) {
     const { status, body } = await core.ask('write', 'auth/token/lookup-accessor', { accessor })
-    equal(status, 403)
+    equal(status, 400)
     deepEqual(body.errors, [wrapped('invalid accessor')])
   }
   const missing = await core.ask('write', 'auth/token/lookup-accessor')
@@ -57,7 +57,7 @@ test('lookup refuses a token past its time that nothing has cleaned away', async
   equal((await core.ask('write', 'auth/token/lookup', { token })).status, 200)
   core.clock.advance(1)
   equal((await core.ask('write', 'auth/token/lookup', { token })).status, 403)
-  equal((await core.ask('write', 'auth/token/lookup-accessor', { accessor })).status, 403)
+  equal((await core.ask('write', 'auth/token/lookup-accessor', { accessor })).status, 400)
   equal((await core.ask('read', 'auth/token/lookup-self', {}, { token })).status, 403)
 })
 

@@ -49,8 +49,8 @@ test('renew-accessor refuses what is no accessor', async () => {
   const { ask } = await house()
   for (const [data, status, text] of [
     [{}, 400, 'missing accessor'],
-    [{ accessor: 'x' }, 403, 'invalid accessor'],
-    [{ accessor: 'x'.repeat(24) }, 403, 'invalid accessor'],
+    [{ accessor: 'x' }, 400, 'invalid accessor'],
+    [{ accessor: 'x'.repeat(24) }, 400, 'invalid accessor'],
   ] as const) {
     const answer = await ask('write', 'auth/token/renew-accessor', data)
     equal(answer.status, status)
@@ -64,7 +64,7 @@ test('renew refuses a token that has ended', async () => {
   later(10)
   equal((await renewSelf(token)).status, 403)
   equal((await ask('write', 'auth/token/renew', { token })).status, 400)
-  equal((await ask('write', 'auth/token/renew-accessor', { accessor })).status, 403)
+  equal((await ask('write', 'auth/token/renew-accessor', { accessor })).status, 400)
 })
 
 test('renew refuses a token in its last use, which stays the last', async () => {

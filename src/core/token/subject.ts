@@ -51,7 +51,7 @@ async function here(
 }
 
 export const invalidAccessor = () =>
-  new Failure('permission_denied', 'invalid accessor', { wrapped: true })
+  new Failure('bad_request', 'invalid accessor', { wrapped: true })
 
 /** Whether the caller has sudo on this path: asked where some of what an endpoint does needs it. */
 export function hasSudo(call: Call<unknown>): boolean {
