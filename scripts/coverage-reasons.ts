@@ -44,19 +44,4 @@ export const REASONS: readonly Reason[] = [
     operations: ['GET /sys/internal/counters/requests'],
     why: 'removed from Vault; answered with its words for that',
   },
-  {
-    status: 'not yet',
-    operations: ['* /sys/quotas/*'],
-    why: 'there are no limits on requests',
-  },
-  {
-    status: 'not yet',
-    operations: ['GET /sys/monitor'],
-    why: 'no answers that go on for ever',
-  },
-  {
-    status: 'not yet',
-    operations: ['* /sys/raw/*'],
-    why: 'the store can only be read through the API',
-  },
 ]

@@ -91,6 +91,7 @@ function serverOptions(config: ServerConfig, log: Log): ServerOptions {
       version: reportedVaultVersion(),
       workers: config.workers,
       userLockout: config.userLockout,
+      rawStorage: config.rawStorageEndpoint,
       ...(config.apiAddr && { apiAddr: config.apiAddr }),
       ...(config.clusterName && { clusterName: config.clusterName }),
     },

@@ -19,7 +19,8 @@ export const DEFAULT_AUDITED_HEADERS: AuditedHeaders = {
 }
 
 /** What proves who someone is never stands in a log as it is, whatever the table says. */
-const SECRET = /^(?:x-vault-token|authorization|proxy-authorization|cookie|x-vault-inline-auth-.*)$/
+const SECRET =
+  /^(?:x-vault-token|x-vault-mfa|authorization|proxy-authorization|cookie|x-vault-inline-auth-.*)$/
 
 /** `"headers":{…}` of an entry, or nothing: each with all of its values, in the request's order. */
 export function headersPart(

@@ -72,6 +72,8 @@ export type Settings = {
   workers: number
   /** Of the configuration file: for mounts that are not tuned. */
   userLockout: LockoutDefaults
+  /** The operator wants `sys/raw`. */
+  rawStorage: boolean
 }
 
 export type Core = {
@@ -205,6 +207,7 @@ export function createCore(options: CoreOptions): Core {
       dev: false,
       workers: 1,
       userLockout: {},
+      rawStorage: false,
       ...options.settings,
     },
     startedAt: clock.now(),

@@ -178,7 +178,8 @@ export function callOf(turn: Turn, core: Core): Call<never> {
     random: core.random,
     caller: turn.caller,
     remoteAddress: request.remoteAddress,
-    header: (name) => tellableHeader(request.rawHeaders, name),
+    header: (name) =>
+      tellableHeader(request.rawHeaders, name, mount!.entry.config.passthrough_request_headers),
     peerCertificates: () => request.peerCertificates?.() ?? [],
     generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
     once: onceFor(request),
@@ -301,7 +302,7 @@ function issueLease(turn: Turn, core: Core): void {
 export function wrapResponse(turn: Turn, core: Core): void {
   const { reply, tx, request } = turn
   if (request.wrapTtlSeconds <= 0 || !reply || !tx || reply.wrapInfo || reply.status === 404) return
-  if (reply.bare !== undefined || reply.raw || reply.envelope) return
+  if (reply.bare !== undefined || reply.raw || reply.stream || reply.envelope) return
   const accessor = reply.auth?.['accessor'] ?? secretIdAccessor(reply)
   const { info, entry } = wrap(tx, core.tokens, {
     envelope: envelopeText(turn, reply),

@@ -3,7 +3,7 @@ import { type Mark, type Scope, type Tx } from '../barrier/space.ts'
 import { type Call, type Caller, type Operation } from '../kit/call.ts'
 import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
 import { type Page } from '../storage/store.ts'
-import { type Reply } from '../kit/reply.ts'
+import { type Reply, type Stream } from '../kit/reply.ts'
 import { type Acl } from './acl.ts'
 import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
@@ -43,6 +43,8 @@ export type Response = {
   contentType: string
   body: string | Uint8Array
   headers?: Record<string, string>
+  /** Takes the place of the body. */
+  stream?: Stream
 }
 
 export type Turn = {

@@ -45,6 +45,9 @@ export type TokenParams = {
   boundCidrs: readonly string[]
 }
 
+/** Begins when the answer's head has been sent; what it returns ends it, and may be called at once. */
+export type Stream = (to: { write: (text: string) => void; end: () => void }) => () => void
+
 export class Reply {
   data: ReplyData | undefined
   warnings: string[] | undefined
@@ -56,6 +59,8 @@ export class Reply {
   bare: unknown
   /** Bytes of another content type. */
   raw: { contentType: string; body: string | Uint8Array } | undefined
+  /** Text that goes on for as long as the client reads. */
+  stream: Stream | undefined
   /** Replaces the whole body: a wrapped response as it was stored. */
   envelope: Record<string, unknown> | undefined
   /** lease_duration of a reply without a lease (KV v1). */

@@ -81,7 +81,7 @@ export const TOP_KEYS = {
   raw_storage_endpoint: readOr(
     bool,
     false,
-    'Taken, and nothing comes of it: this build has no `sys/raw`.',
+    'Whether `sys/raw` is there: entries of the store below all rules. For repairs only.',
   ),
   ha_storage: ignored(NO_STANDBY),
   disable_clustering: ignored(NO_STANDBY),

@@ -71,6 +71,7 @@ export async function listen(
         ? inFlight.enter(request)
         : undefined,
     bodies: new BodyMemory(BODY_BYTES_MAX),
+    streams: new Set(),
   }
   // The Host header is looked at together with the others, so that its absence has our form too.
   const http = { connectionsCheckingInterval: CHECK_MS, requireHostHeader: false }
@@ -98,6 +99,7 @@ export async function listen(
     },
     async close(graceMs) {
       closing = true
+      for (const end of wire.streams) end()
       const closed = new Promise((done) => server.close(done))
       // A connection becomes idle when its answer has gone out: then it goes, not at the end of grace.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)

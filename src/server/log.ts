@@ -11,18 +11,22 @@ export type LogOptions = { level: LogLevel; format: 'standard' | 'json'; fd?: nu
 /** A terminal obeys some of these, and a line must stay one line. */
 const CONTROL = /[\p{Cc}\u2028\u2029]+/gu
 
-const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
+export const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
+
+/** One line, without its end. */
+export function logLine(level: LogLevel, text: string, format: LogOptions['format']): string {
+  const time = new Date().toISOString()
+  return format === 'json'
+    ? JSON.stringify({ '@timestamp': time, '@level': level, '@message': text })
+    : `${time} [${level.toUpperCase()}] ${text.replaceAll(CONTROL, ' ')}`
+}
 
 /** Writes lines of at least `level` to stderr, plain or as JSON. */
 export function lineLog(options: LogOptions): Log {
   const least = LEVELS.indexOf(options.level)
   return (level, text) => {
     if (LEVELS.indexOf(level) < least) return
-    const time = new Date().toISOString()
-    const line =
-      options.format === 'json'
-        ? JSON.stringify({ '@timestamp': time, '@level': level, '@message': text })
-        : `${time} [${level.toUpperCase()}] ${text.replaceAll(CONTROL, ' ')}`
+    const line = logLine(level, text, options.format)
     if (options.fd === undefined) process.stderr.write(`${line}\n`)
     else writeSync(options.fd, `${line}\n`)
   }

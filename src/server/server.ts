@@ -19,6 +19,7 @@ import { type AuditBlock } from './config-audit.ts'
 import { declareAudit } from './declared-audit.ts'
 import { type Listener, listen, type ListenOptions } from './listen.ts'
 import { type Log } from './log.ts'
+import { tappedLog } from './log-tap.ts'
 import { ownEngines } from '../core/own-engines.ts'
 
 export type StorageOptions = { type: 'inmem' } | { type: 'sqlite'; path: string }
@@ -59,7 +60,9 @@ export function openCore(options: ServerOptions): OpenCore {
   const metrics = createMetrics()
   const inFlight = new InFlight()
   const { version } = { version: VAULT_VERSION, ...options.settings }
+  const { log, tap } = tappedLog(options.log)
   const parts = {
+    monitor: tap,
     metrics,
     inFlight,
     openapi,
@@ -72,7 +75,7 @@ export function openCore(options: ServerOptions): OpenCore {
     engines: ENGINES,
     auditTypes: AUDIT_TYPES,
     ownEngines: (self) => ownEngines(self, parts),
-    log: options.log,
+    log,
     ...(options.staticKeys && { staticKeys: options.staticKeys }),
     ...(options.ttl && { ttl: options.ttl }),
     ...(options.settings && { settings: options.settings }),

@@ -38,6 +38,7 @@ const server = createServer({ requireHostHeader: false }, (incoming, response) =
       return () => entered--
     },
     bodies: new BodyMemory(2 ** 30),
+    streams: new Set(),
   }
   void answer(incoming, response, options)
 })

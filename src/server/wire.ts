@@ -21,6 +21,7 @@ import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
 import { type CrossOrigin, crossOrigin, originOf } from './cors.ts'
 import { DISGUISES } from './list-method.ts'
 import { isTls, peerCertificates } from './peer-certificates.ts'
+import { type OpenStreams, sendStream } from './stream.ts'
 import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
 
 export type WireOptions = {
@@ -40,6 +41,7 @@ export type WireOptions = {
   /** Asked before anything is read: undefined = too much is going on. The result leaves again. */
   enter(request: InFlightRequest): (() => void) | undefined
   bodies: BodyMemory
+  streams: OpenStreams
 }
 
 const VERBS: Record<string, Verb> = {
@@ -258,10 +260,12 @@ function send(response: ServerResponse, made: Response, { head, options, rest }:
   // One flat buffer: a string made of many pieces is slow to write.
   const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
   const headers = withoutReplaced(options.headers(status), made.headers)
-  if (status !== 204) headers.push('Content-Type', contentType, 'Content-Length', `${body.length}`)
+  if (status !== 204) headers.push('Content-Type', contentType)
+  if (status !== 204 && !made.stream) headers.push('Content-Length', `${body.length}`)
   for (const name in made.headers) headers.push(name, made.headers[name]!)
   response.writeHead(status, headers)
   if (head || status === 204) response.end()
+  else if (made.stream) sendStream(response, made.stream, options.streams)
   else if (!rest) response.end(body)
   else {
     response.write(body)

@@ -16,7 +16,7 @@ import { type PassingEntry, putPassing } from '../passing.ts'
 import { txOf } from '../turn.ts'
 
 const IDLE_MS_MAX = 10 * 60_000
-const CEREMONIES = 'sys/ceremony/'
+export const CEREMONIES = 'sys/ceremony/'
 
 export type Attempt = {
   readonly nonce: string

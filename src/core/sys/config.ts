@@ -143,7 +143,7 @@ function sanitizedEndpoint(core: Core): Endpoint {
         disable_cache: false,
         disable_mlock: true,
         enable_ui: true,
-        raw_storage_endpoint: false,
+        raw_storage_endpoint: settings.rawStorage,
         listeners: [],
         storage: { type: store.type, redirect_addr: settings.apiAddr, cluster_addr: '' },
         seals: [{ type: config?.type ?? 'shamir', disabled: false }],

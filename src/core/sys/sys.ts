@@ -14,6 +14,7 @@ import { generateRootEndpoints } from './generate-root.ts'
 import { hostEndpoints, type HostOptions } from './host.ts'
 import { internalEndpoints } from './internal.ts'
 import { keyEndpoints } from './keys.ts'
+import { monitorEndpoints, type MonitorOptions } from './monitor.ts'
 import { metricsEndpoints, type MetricsOptions } from './metrics.ts'
 import { lockedUsersEndpoints } from './locked-users.ts'
 import { openapiEndpoints, type OpenapiOptions } from './openapi.ts'
@@ -25,6 +26,7 @@ import { passwordPolicyEndpoints } from './password-policies.ts'
 import { pluginEndpoints } from './plugins.ts'
 import { policiesEndpoints } from './policies.ts'
 import { quotasEndpoints } from './quotas.ts'
+import { rawEndpoints } from './raw.ts'
 import { rekeyEndpoints } from './rekey.ts'
 import { remountEndpoints } from './remount.ts'
 import { leaseEndpoints } from './leases.ts'
@@ -34,7 +36,12 @@ import { uiMountsEndpoints } from './ui-mounts.ts'
 import { wrappingEndpoints } from './wrapping.ts'
 
 /** What the server gives its own endpoints; each of them is optional. */
-export type SysParts = AuditOptions & HostOptions & LoggerOptions & MetricsOptions & OpenapiOptions
+export type SysParts = AuditOptions &
+  HostOptions &
+  LoggerOptions &
+  MetricsOptions &
+  MonitorOptions &
+  OpenapiOptions
 
 export function sysEngine(core: Core, parts: SysParts = {}): Engine {
   return defineEngine({
@@ -69,7 +76,9 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...quotasEndpoints(core),
       ...toolsEndpoints(),
       ...metricsEndpoints(core, parts),
+      ...monitorEndpoints(parts),
       ...openapiEndpoints(core, parts),
+      ...rawEndpoints(core),
       ...rekeyEndpoints(core),
       ...generateRootEndpoints(core),
     ],
