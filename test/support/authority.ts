@@ -28,6 +28,8 @@ export type CertificateOptions = {
   names?: { type: 'dns' | 'email' | 'url' | 'ip'; value: string }[]
   extensions?: x509.Extension[]
   keys?: KeyPair
+  /** Of the signature; SHA-256 unless set. */
+  hash?: 'SHA-1'
 }
 
 const START = new Date(Date.UTC(2025, 0, 1))
@@ -55,7 +57,7 @@ export async function certificate(options: CertificateOptions, issuer?: Issued):
       options.serial ?? Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex'),
     notBefore: options.notBefore ?? START,
     notAfter: options.notAfter ?? END,
-    signingAlgorithm: CURVE,
+    signingAlgorithm: { ...CURVE, hash: options.hash ?? CURVE.hash },
     publicKey: keys.publicKey,
     signingKey: (issuer?.keys ?? keys).privateKey,
     extensions,

@@ -63,7 +63,9 @@ test('login refuses what no trusted authority has issued, whatever it says', asy
   await rejects(logIn([await certificate({ subject: 'CN=web' })]), INVALID)
   // A leaf is no authority, though it was issued by one.
   await rejects(logIn([await leaf({}, web), web]), INVALID)
-  // Nor is one that says it is none.
+  // What can be forged says nothing.
+  await rejects(logIn([await leaf({ hash: 'SHA-1' })]), INVALID)
+  // One that says it is no authority is none.
   const none = await certificate({ subject: 'CN=mid', ca: false }, root)
   await rejects(logIn([await leaf({}, none), none]), INVALID)
 })
