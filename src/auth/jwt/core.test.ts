@@ -35,6 +35,8 @@ test('a login with a token issues one of ours, and its secrets are not written d
     [auth['policies'], auth['metadata'], auth['token_type'], auth['orphan']],
     [['default', 'web'], { role: 'build' }, 'service', true],
   )
+  const nobody = await ask('write', 'auth/ci/login', { role: 'a//b', jwt }, { token: undefined })
+  deepEqual([nobody.status, nobody.body.errors], [400, ['role "a//b" could not be found']])
   const token = String(auth['client_token'])
   const self = await ask('read', 'auth/token/lookup-self', {}, { token })
   equal(self.body.data?.['display_name'], 'ci-ann')

@@ -1,8 +1,10 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { authority, certificate, SERVER_AUTH } from '../../../test/support/authority.ts'
 import { CLIENT, fakeProvider } from '../../../test/support/fake-provider.ts'
 import { signed } from '../../../test/support/jwt-signer.ts'
 import { dataOf, memoryEntries, testEngine } from '../../../test/support/test-engine.ts'
+import { webServer } from '../../../test/support/web-server.ts'
 import { type Reply } from '../../kit/reply.ts'
 import { oidc } from './engine.ts'
 import { sweepStates } from './oidc-state.ts'
@@ -346,4 +348,27 @@ test('what nobody came back for is removed in time', async () => {
   equal(states(), 3)
   await sweep(NOW + 6 * 60_000)
   equal(states(), 0)
+})
+
+test('an ID token for another client is none for us, whatever the role is bound to', async () => {
+  const { engine, logIn, provider } = await start({ bound_audiences: 'other' })
+  provider.claims = { aud: 'other' }
+  const reply = await engine.read('oidc/callback', await logIn())
+  match(String(errorOf(reply)), /Token verification failed: invalid audience/)
+})
+
+test('what is read over TLS does not lead to where there is none', async () => {
+  const far = { notAfter: new Date(Date.now() + 86_400_000) }
+  const ca = await authority('ours', far)
+  const names = [{ type: 'ip' as const, value: '127.0.0.1' }]
+  const { pem, keyPem } = await certificate({ usages: [SERVER_AUTH], names, ...far }, ca)
+  const web = await webServer({}, { cert: pem, key: keyPem })
+  after(() => web.close())
+  const document = { issuer: web.url, jwks_uri: 'http://127.0.0.1:1/keys' }
+  web.routes['/.well-known/openid-configuration'] = () => ({ body: document })
+  const config = { oidc_discovery_url: web.url, oidc_discovery_ca_pem: ca.pem }
+  await rejects(
+    testEngine(oidc).write('config', config),
+    refused('error checking oidc discovery URL: names an address that cannot be used'),
+  )
 })
