@@ -36,8 +36,12 @@ export const configFields = {
     help: 'unauth: shown to people without a token. hidden or empty: not.',
     clear: true,
   }),
-  passthrough_request_headers: t.list({ help: 'Headers of requests the engine may see.' }),
-  allowed_response_headers: t.list({ help: 'Headers of responses the engine may set.' }),
+  passthrough_request_headers: t.list({
+    help: 'Headers of requests the engine may see, beside the few that logins need.',
+  }),
+  allowed_response_headers: t.list({
+    help: 'Kept and shown: engines of this build set only the headers of their protocols.',
+  }),
   allowed_managed_keys: t.list({ help: 'Kept and shown; there are no managed keys.' }),
   delegated_auth_accessors: t.list({ help: 'Kept and shown; no engine delegates logins.' }),
   identity_token_key: optionalText({ help: 'Kept and shown; engines get no identity tokens.' }),
