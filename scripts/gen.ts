@@ -69,9 +69,26 @@ function apiIndex(engines: readonly Engine[]): string {
     '| --- | --- | --- |',
     ...rows,
     '',
+    '## Without a token',
+    '',
+    'These answer to anyone; what is not named here asks for a token and a policy.',
+    '',
+    '```text',
+    ...openEndpoints(engines),
+    '```',
+    '',
     'How a request fails is told in [errors](../errors.md).',
     '',
   ].join('\n')
+}
+
+/** Where an endpoint needs no token, as the paths of a usual server. */
+export function openEndpoints(engines: readonly Engine[]): string[] {
+  return engines.flatMap((engine) =>
+    engine.endpoints
+      .filter(({ access }) => access === 'login' || access === 'public')
+      .map(({ path }) => `/v1/${mountedAt(engine)}${path}`),
+  )
 }
 
 /** When each failure is given. The compiler asks for a line when the catalogue gets a code. */
