@@ -40,7 +40,7 @@ function oneWinner(t: TestContext, answers: Answered[], refusals: readonly numbe
   return won[0]!
 }
 
-test('a token of one use is used once', async (t) => {
+test('S46 a token of one use is used once', async (t) => {
   const both = await pair()
   await both.ask('write', 'secret/data/a', { data: { a: 1 } })
   const made = await both.ask('write', 'auth/token/create', { policies: ['root'], num_uses: 1 })
@@ -69,7 +69,7 @@ test('a token of five uses is used five times', async () => {
   equal((await both.ask('read', 'auth/token/lookup-self', {}, { token })).status, 403)
 })
 
-test('what is wrapped is unwrapped once', async (t) => {
+test('S46 what is wrapped is unwrapped once', async (t) => {
   const both = await pair()
   for (const own of [true, false]) {
     const wrapped = await both.ask('write', 'sys/wrapping/wrap', { a: 1 }, { wrapTtlSeconds: 60 })
@@ -83,7 +83,7 @@ test('what is wrapped is unwrapped once', async (t) => {
   }
 })
 
-test('a secret id for one login logs in once', async (t) => {
+test('S46 a secret id for one login logs in once', async (t) => {
   const both = await pair()
   await both.ask('write', 'auth/approle/role/r', { secret_id_num_uses: 1 })
   const role = await both.ask('read', 'auth/approle/role/r/role-id')

@@ -93,7 +93,7 @@ const withToken = (more: Record<string, string> = {}) => ({
   ...more,
 })
 
-test('a body that is no JSON object is refused without being quoted', async (t) => {
+test('S40 a body that is no JSON object, or too deep, is refused without being quoted', async (t) => {
   const bodies = [
     `{"data":{"a":"${CANARY}"`,
     `{"data":{"a":"${CANARY}"}}}`,
@@ -121,7 +121,7 @@ test('a body that is no JSON object is refused without being quoted', async (t) 
   await unharmed(t)
 })
 
-test('a body of 33 MiB is refused, announced or not, with a token or without', async (t) => {
+test('S41 a body of 33 MiB is refused, announced or not, with a token or without', async (t) => {
   const part = Buffer.alloc(MEBIBYTE, CANARY)
   const chunk = Buffer.concat([Buffer.from('100000\r\n'), part, Buffer.from('\r\n')])
   for (const headers of [withToken(), {}]) {
