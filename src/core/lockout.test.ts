@@ -119,7 +119,7 @@ test('only wrong credentials count', async () => {
   equal(await statusOf(core, 'right'), 200)
 })
 
-test('approle counts by role id, and only where a secret id is tried', async () => {
+test('approle counts by role id, and only where a secret id is guessed', async () => {
   const core = await testCore()
   const { ask } = core
   await ask('write', 'auth/approle/role/web', {})
@@ -129,6 +129,8 @@ test('approle counts by role id, and only where a secret id is tried', async () 
   const tried = async (data: Record<string, unknown>) =>
     (await ask('write', 'auth/approle/login', data, NONE)).status
   for (let i = 0; i < 10; i++) equal(await tried({ role_id }), 400)
+  const spent = '0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f'
+  for (let i = 0; i < 10; i++) equal(await tried({ role_id, secret_id: spent }), 400)
   for (let i = 0; i < 5; i++)
     equal(await tried({ role_id: ` ${String(role_id)} `, secret_id: 'x' }), 400)
   equal(await tried({ role_id, secret_id }), 403)

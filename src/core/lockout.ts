@@ -144,7 +144,7 @@ export async function countFailure(turn: Turn): Promise<void> {
 
 /** Of what an engine answers, a 400 speaks of the credentials; 403 and 5xx are about something else. */
 function isWrongCredentials(refusal: Error | undefined): boolean {
-  return refusal instanceof Failure && refusal.status === 400
+  return refusal instanceof Failure && refusal.status === 400 && refusal.guessed
 }
 
 /** Where the counter is that matters least: not locked, few failures, long ago. */

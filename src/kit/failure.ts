@@ -32,12 +32,19 @@ export class Failure extends Error {
   readonly code: FailureCode
   readonly status: number
   readonly wrapped: boolean
+  /** False = a failed login that tells of no guess, and does not count towards a lockout. */
+  readonly guessed: boolean
 
-  constructor(code: FailureCode, detail?: string, options?: ErrorOptions & { wrapped?: boolean }) {
+  constructor(
+    code: FailureCode,
+    detail?: string,
+    options?: ErrorOptions & { wrapped?: boolean; guessed?: boolean },
+  ) {
     super(detail ?? FAILURES[code].text, options)
     this.code = code
     this.status = FAILURES[code].status
     this.wrapped = options?.wrapped ?? false
+    this.guessed = options?.guessed ?? true
   }
 }
 

@@ -210,6 +210,8 @@ const OPEN = `
   /v1/auth/oidc/oidc/callback
   /v1/auth/okta/login/:username
   /v1/auth/okta/verify/:nonce
+  /v1/auth/radius/login
+  /v1/auth/radius/login/:urlusername
   /v1/auth/userpass/login/:username
   /v1/identity/oidc/.well-known/keys
   /v1/identity/oidc/.well-known/openid-configuration

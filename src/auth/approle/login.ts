@@ -35,7 +35,7 @@ async function logIn(call: Call<{ role_id: string | undefined; secret_id: string
   // A role that needs no secret id is the only one that says more than "no" without one.
   const bound = known?.role.bind_secret_id ?? true
   if (bound && secretId === '') refuse('missing secret_id')
-  if (!known || (bound && !found)) return unknown()
+  if (!known || (bound && !found)) return unknown(secretId)
 
   const { name, role } = known
   const proven = bound ? found : undefined
@@ -57,8 +57,16 @@ async function logIn(call: Call<{ role_id: string | undefined; secret_id: string
   })
 }
 
-function unknown(): never {
-  return refuse('invalid role or secret ID')
+const GENERATED = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Nobody guesses a secret id of the form that is generated, with its 122 random bits: it was right
+ * once, and has been used up or has expired. Ten apps that come too late must not lock out the
+ * eleventh.
+ */
+function unknown(secretId: string): never {
+  const guessed = !GENERATED.test(secretId)
+  throw new Failure('bad_request', 'invalid role or secret ID', { guessed })
 }
 
 /** Blocks are judged now: a role may have been narrowed since the secret id was made. */
