@@ -225,9 +225,11 @@ const OPEN = `
   /v1/sys/health
   /v1/sys/init
   /v1/sys/internal/specs/openapi
+  /v1/sys/internal/ui/feature-flags
   /v1/sys/internal/ui/mounts
   /v1/sys/internal/ui/mounts/:path*
   /v1/sys/internal/ui/namespaces
+  /v1/sys/internal/ui/unauthenticated-messages
   /v1/sys/leader
   /v1/sys/mfa/validate
   /v1/sys/rekey-recovery-key/init
@@ -242,6 +244,7 @@ const OPEN = `
   /v1/sys/seal-status
   /v1/sys/unseal
   /v1/sys/wrapping/lookup
+  /v1/sys/wrapping/pubkey
 `
 
 test('S45 what answers without a token is this list and no other', async () => {
