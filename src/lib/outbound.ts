@@ -3,7 +3,8 @@
  * on only within its origin. What goes wrong is told by kind: never with a body, a header or the
  * query of an address.
  */
-import { type IncomingMessage, request as plain } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { http } from './node-http.ts'
 
 export type Ask = {
   readonly url: string
@@ -72,7 +73,7 @@ function parseUrl(text: string): URL {
 
 async function once(url: URL, ask: Ask, timeoutMs: number): Promise<Told> {
   // TLS costs memory, and a server that asks nobody does not need it.
-  const send = url.protocol === 'https:' ? (await import('node:https')).request : plain
+  const send = url.protocol === 'https:' ? (await import('node:https')).request : http.request
   const { promise, resolve, reject } = Promise.withResolvers<Told>()
   const sent = send(url, {
     method: ask.method ?? 'GET',

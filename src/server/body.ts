@@ -2,7 +2,7 @@
  * Request bodies: read under a size limit, measured under a budget of depth and values, and only
  * then parsed. What is wrong is told by kind and position; the body itself is never quoted.
  */
-import { type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Failure, refuse } from '../kit/failure.ts'
 import {
   checkJsonBudget,

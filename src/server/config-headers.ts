@@ -1,5 +1,5 @@
 /** `custom_response_headers` of a listener: headers by the status of the answer. */
-import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { http } from '../lib/node-http.ts'
 import { type HclObject, type HclValue, isHclObject } from '../lib/hcl.ts'
 import { BadValue, type Kind } from './config-kinds.ts'
 
@@ -47,8 +47,8 @@ function headerValues(value: HclValue, name: string): string[] {
     return each
   })
   for (const each of values) {
-    validateHeaderName(name)
-    validateHeaderValue(name, each)
+    http.validateHeaderName(name)
+    http.validateHeaderValue(name, each)
   }
   if (values.length === 0) throw new BadValue()
   return values

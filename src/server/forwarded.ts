@@ -3,7 +3,7 @@
  * then the one that proxy saw, counted from the right of X-Forwarded-For, because whatever stands
  * further left was written by the client.
  */
-import { type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { Failure } from '../kit/failure.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'

@@ -8,7 +8,7 @@
  * read the latest request to its end. A client that sends a request together with the one before it
  * (pipelining, which none of Vault's clients does) cannot use LIST for it, and is refused.
  */
-import { type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { type Socket } from 'node:net'
 
 /** What the parser is told → what the client said. */

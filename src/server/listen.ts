@@ -4,14 +4,15 @@
  */
 import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { type Server as SecureServer } from 'node:https'
+import type { Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
 import { type AddressInfo, type Socket } from 'node:net'
 import { auditRefused } from '../core/audit-refused.ts'
 import { type Core } from '../core/core.ts'
 import { InFlight } from '../core/in-flight.ts'
 import { corsConfig } from '../core/sys/config.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
+import { http } from '../lib/node-http.ts'
 import { responseHeaders } from './response-headers.ts'
 import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
 import { BodyMemory } from './body.ts'
@@ -74,11 +75,11 @@ export async function listen(
     streams: new Set(),
   }
   // The Host header is looked at together with the others, so that its absence has our form too.
-  const http = { connectionsCheckingInterval: CHECK_MS, requireHostHeader: false }
+  const settings = { connectionsCheckingInterval: CHECK_MS, requireHostHeader: false }
   // Loaded only where it is used: 5 MB.
   const server = tls
-    ? (await import('node:https')).createServer({ ...http, ...tlsContext(tls) })
-    : createServer(http)
+    ? (await import('node:https')).createServer({ ...settings, ...tlsContext(tls) })
+    : http.createServer(settings)
   server.on('request', (request, response) => {
     if (closing) response.shouldKeepAlive = false
     void answer(request, response, wire)

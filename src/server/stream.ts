@@ -2,7 +2,7 @@
  * Answers that go on until the client has enough. Nothing is kept for a client that reads too
  * slowly: it is dropped.
  */
-import { type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { type Response } from '../core/turn.ts'
 
 /** What may wait for a client in memory. */

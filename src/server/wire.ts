@@ -3,7 +3,7 @@
  * a budget. What is wrong with the form of a request is answered here, before anyone is asked who
  * they are. No value of a request ever appears in what is answered.
  */
-import { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { canonicalNamespace, canonicalPath } from '../core/canonical-path.ts'
 import { failureOf, failureResponse, json } from '../core/envelope.ts'
 import { type InFlightRequest } from '../core/in-flight.ts'

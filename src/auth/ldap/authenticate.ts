@@ -4,8 +4,12 @@
  */
 import { refuse } from '../../kit/kit.ts'
 import { type Config } from './config.ts'
-import { type Directory, type Found, openDirectory } from './directory.ts'
+import type { Directory, Found } from './directory.ts'
 import { commonNameIn, escapeDn, escapeFilter, keyOfName, renderFilter, sidText } from './names.ts'
+
+/** Loaded by the first login: with TLS and the library it is several megabytes. */
+const openDirectory = async (config: Config): Promise<Directory> =>
+  (await import('./directory.ts')).openDirectory(config)
 
 export type Person = {
   readonly dn: string

@@ -5,7 +5,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type * as Ldap from 'ldapts'
-import { type Client, type Entry } from 'ldapts'
+import type { Client, Entry } from 'ldapts'
 import { Failure } from '../../kit/kit.ts'
 import { type Config, TLS_VERSIONS, urlsOf } from './config.ts'
 

@@ -3,10 +3,10 @@
  * own code and not `fetch` because the CLI needs client certificates, server names and sockets.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { request as plain } from 'node:http'
-import { type RequestOptions } from 'node:https'
+import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { CliError, messageOf } from '../cli-error.ts'
+import { http } from '../../lib/node-http.ts'
 import { type Tls } from '../settings.ts'
 
 export type Wire = {
@@ -44,7 +44,7 @@ export async function send(
     ...(https ? tlsOptions(options.tls) : {}),
   }
   // Loaded only for TLS: it costs the others 10 ms and 5 MB.
-  const { request: open } = https ? await import('node:https') : { request: plain }
+  const { request: open } = https ? await import('node:https') : http
   return new Promise((done, fail) => {
     const request = open(settings, (response) => {
       const chunks: Buffer[] = []

@@ -10,7 +10,7 @@ import {
   type webcrypto,
 } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type JWK } from 'jose'
+import type { JWK } from 'jose'
 import { type Random, uuid } from '../../../lib/random.ts'
 
 /** In the order in which Vault's discovery names them. */
