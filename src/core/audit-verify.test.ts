@@ -50,15 +50,23 @@ test('a log as it was written has no troubles', async () => {
   equal(verdict.checkpoints, 4)
 })
 
-test('each line says what stands before it: its SHA-256 is what sha256sum prints', async () => {
+test('lines that were written together are followed by their SHA-256, as sha256sum prints it', async () => {
   const { lines } = await written(2)
   const { hash } = await import('node:crypto')
   const texts = lines().slice(3)
-  for (let i = 1; i < texts.length; i++) {
-    const { prev, seq } = JSON.parse(texts[i]!) as { prev: string; seq: number }
-    equal(prev, hash('sha256', texts[i - 1]!, 'hex'))
+  let together = ''
+  let [first, batches] = [true, 0]
+  for (const [i, text] of texts.entries()) {
+    const { prev, seq } = JSON.parse(text) as { prev?: string; seq: number }
     equal(seq, i + 1)
+    if (prev !== undefined) {
+      equal(prev, first ? '0'.repeat(64) : hash('sha256', together, 'hex'))
+      ;[together, first] = ['', false]
+      batches++
+    }
+    together += `${text}\n`
   }
+  ok(batches > 3)
 })
 
 test('whatever is done to a line that was signed for shows', async () => {

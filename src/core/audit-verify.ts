@@ -3,7 +3,7 @@
  * out. What it cannot see is named: lines at the end of a chain that no checkpoint covers yet.
  */
 import { ed25519Verifier } from '../crypto/ed25519.ts'
-import { type Checkpoint, FIRST_PREV, lineHash, signedText } from './audit-chain.ts'
+import { type Checkpoint, FIRST_PREV, linesHash, signedText } from './audit-chain.ts'
 import { type Witnessed } from './audit-witness.ts'
 
 export type LogLine = { readonly file: string; readonly number: number; readonly text: string }
@@ -51,14 +51,18 @@ export type VerifyOptions = {
 
 type State = {
   seq: number
-  hash: string
+  /** The lines that were written together, so far; and the first of them. */
+  lines: string
+  from: LogLine
+  /** The files begin in the middle of them. */
+  partial: boolean
   signedSeq: number
   last: LogLine
   /** Whether a checkpoint of it has been seen. */
   signed: boolean
 }
 
-const LINK = /,"chain":"([0-9A-Za-z]{16})","seq":([1-9]\d{0,14}),"prev":"([0-9a-f]{64})"\}$/
+const LINK = /,"chain":"([0-9A-Za-z]{16})","seq":([1-9]\d{0,14})(?:,"prev":"([0-9a-f]{64})")?\}$/
 const SIGNED =
   /\{"time":"([^"]+)","type":"checkpoint","key":"[0-9a-f]{16}","signature":"([0-9A-Za-z+/=]+)"/
 const TIME = /"time":"([^"]+)"/
@@ -97,16 +101,18 @@ function checker(witness: Witness, { device, whole = false }: VerifyOptions) {
       else count.torn++
       return
     }
-    const [, chain, digits, prev] = link as unknown as [string, string, string, string]
+    const [, chain, digits, prev] = link as unknown as [string, string, string, string?]
     const seq = Number(digits)
     const known = chains.get(chain)
     const state = known ?? begin(chain, { at, seq, prev })
     if (known) follows(known, { at, seq, prev })
     state.seq = seq
-    state.hash = lineHash(at.text)
+    if (prev !== undefined) Object.assign(state, { lines: '', from: at, partial: false })
+    state.lines += `${at.text}\n`
     state.last = at
     const signed = SIGNED.exec(at.text)
-    if (signed) checkpoint(state, { chain, seq, prev, time: signed[1]!, signature: signed[2]! })
+    if (signed && prev !== undefined)
+      checkpoint(state, { chain, seq, prev, time: signed[1]!, signature: signed[2]! })
     else if (seq === 1) trouble('forged', at, `chain ${chain} does not begin with a checkpoint`)
     const kept = witnessed.get(chain)
     if (kept?.seq === seq && kept.prev !== prev) {
@@ -114,11 +120,12 @@ function checker(witness: Witness, { device, whole = false }: VerifyOptions) {
     }
   }
 
-  type Place = { at: LogLine; seq: number; prev: string }
+  type Place = { at: LogLine; seq: number; prev: string | undefined }
 
   function begin(chain: string, { at, seq, prev }: Place): State {
     const begun = seq === 1
-    const state = { seq, hash: '', signedSeq: seq - 1, last: at, signed: false }
+    const fresh = { seq, lines: '', from: at, last: at, signedSeq: seq - 1, signed: false }
+    const state = { ...fresh, partial: prev === undefined }
     chains.set(chain, state)
     if (begun && prev !== FIRST_PREV) trouble('forged', at, `chain ${chain} begins with a hash`)
     if (!begun && whole) trouble('missing', at, `${seq - 1} lines are missing before this one`)
@@ -132,8 +139,10 @@ function checker(witness: Witness, { device, whole = false }: VerifyOptions) {
       trouble('missing', at, `${seq - state.seq - 1} lines are missing after ${before}`)
     } else if (seq <= state.seq) {
       trouble('repeated', at, `a line that stands in another place or twice; see ${before}`)
-    } else if (prev !== state.hash) {
-      trouble('changed', state.last, 'the line is not as it was written')
+    } else if (prev !== undefined && prev !== linesHash(state.lines) && !state.partial) {
+      const one = state.from === state.last
+      const text = one ? 'the line is' : `a line from here to ${before} is`
+      trouble('changed', state.from, `${text} not as it was written`)
     }
   }
 

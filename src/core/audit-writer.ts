@@ -53,10 +53,10 @@ export function auditWriter(options: AuditWriterOptions): AuditWriter {
     return false
   }
 
-  function write(lines: readonly string[]): Awaitable<boolean> {
+  function write(lines: string): Awaitable<boolean> {
     try {
       if (!device) throw new Error('not open')
-      const written = device.write(`${lines.join('\n')}\n`)
+      const written = device.write(lines)
       return written ? written.then(() => true, failed) : true
     } catch (error) {
       return failed(error)
@@ -66,24 +66,22 @@ export function auditWriter(options: AuditWriterOptions): AuditWriter {
   function flush(): Awaitable<boolean> {
     const entries = waiting
     waiting = []
-    const lines: string[] = []
+    let lines = ''
     if (!chain) {
       chain = options.newChain()
-      lines.push(chain.checkpoint(clock.now()).line)
+      lines = chain.checkpoint(clock.now()).line
     }
-    for (const entry of entries) lines.push(chain.link(entry))
-    let checkpoint: Checkpoint | undefined
-    if (chain.unsigned >= CHECKPOINT_LINES) checkpoint = sign(chain, lines)
+    if (entries.length > 0) lines += chain.link(entries)
+    let signed: Checkpoint | undefined
+    if (chain.unsigned >= CHECKPOINT_LINES) {
+      const { line, checkpoint } = chain.checkpoint(clock.now())
+      lines += line
+      signed = checkpoint
+    }
     const taken = write(lines)
-    if (checkpoint) witnessWhen(taken, checkpoint)
+    if (signed) witnessWhen(taken, signed)
     if (chain && chain.unsigned > 0) cancelTimer ??= clock.after(CHECKPOINT_MS, signNow)
     return taken
-  }
-
-  function sign(from: AuditChain, lines: string[]): Checkpoint {
-    const { line, checkpoint } = from.checkpoint(clock.now())
-    lines.push(line)
-    return checkpoint
   }
 
   function witnessWhen(taken: Awaitable<boolean>, checkpoint: Checkpoint): void {
@@ -94,9 +92,8 @@ export function auditWriter(options: AuditWriterOptions): AuditWriter {
   function signNow(): void {
     cancelTimer = undefined
     if (!chain || chain.unsigned === 0) return
-    const lines: string[] = []
-    const checkpoint = sign(chain, lines)
-    witnessWhen(write(lines), checkpoint)
+    const { line, checkpoint } = chain.checkpoint(clock.now())
+    witnessWhen(write(line), checkpoint)
   }
 
   return {

@@ -18,7 +18,7 @@ export const command = defineCommand({
   summary: 'Checks that an audit log is as it was written',
   help:
     'Reads the files of an audit device, oldest first, and checks that no line was changed, ' +
-    'removed, added or moved: every line holds the hash of the line before it, and checkpoints ' +
+    'removed, added or moved: every line is numbered and hashed by a later one, and checkpoints ' +
     'are signed by the server.\n\n' +
     'The server says what the signatures are checked with and how far each chain has come. A ' +
     'witness, saved earlier and kept elsewhere, does so without it, and even if the server is ' +

@@ -192,10 +192,10 @@ async function tryOut(
   const id = JSON.stringify(call.requestId)
   const begin = chain.checkpoint(call.now).line
   const test = `{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}}`
-  const middle = chain.link(test)
+  const middle = chain.link([test])
   const { line: end, checkpoint } = chain.checkpoint(call.now)
   try {
-    await device.write(`${begin}\n${middle}\n${end}\n`)
+    await device.write(begin + middle + end)
     return checkpoint
   } catch (error) {
     return refuse(
