@@ -58,11 +58,9 @@ export class Space {
   get keyring(): Keyring {
     return this.#keyring
   }
-
   get revision(): number {
     return this.#revision
   }
-
   /** A transaction on the newest state. */
   begin(): Awaitable<Tx> {
     const refreshing = this.#refresh()
@@ -329,8 +327,8 @@ export class Tx implements Scope {
     this.#misses++
     this.#ranges.push(prefix)
     const pending = this.pending().filter(([path]) => path.startsWith(prefix))
-    if (pending.length === 0) return this.#space.list(prefix, page)
-    return this.#listWithPending(prefix, pending, page)
+    const none = pending.length === 0
+    return none ? this.#space.list(prefix, page) : this.#listWithPending(prefix, pending, page)
   }
 
   async #listWithPending(
@@ -369,7 +367,6 @@ export class Tx implements Scope {
   pending(): [string, object | undefined][] {
     return this.#writes ? [...this.#writes] : []
   }
-
   expectations() {
     return {
       since: this.#since,
@@ -385,8 +382,11 @@ export class Tx implements Scope {
    * Whether all that was read stood together at one moment. Writers need not ask: the commit does.
    * Costs nothing when all came from the cache and no time has passed.
    */
-  async consistent(): Promise<boolean> {
-    if (this.#misses === 0 && this.#space.revision === this.#since) return true
+  consistent(): Awaitable<boolean> {
+    return (this.#misses === 0 && this.#space.revision === this.#since) || this.#stoodTogether()
+  }
+
+  async #stoodTogether(): Promise<boolean> {
     if ((await this.#space.store.revision()) === this.#since) return true
     const changes = await this.#space.store.changes(this.#since)
     if (!changes) return false

@@ -28,17 +28,19 @@ export function headersPart(
   raw: readonly string[],
   hasher: Hasher,
 ): string {
-  const found = new Map<string, string[]>()
+  // Made when needed: most requests bring none of them.
+  let found: Map<string, string[]> | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase()
     const audited = Object.hasOwn(headers, name) ? headers[name] : undefined
     if (!audited) continue
     const value = audited.hmac || SECRET.test(name) ? hasher.hash(raw[i + 1]!) : raw[i + 1]!
+    found ??= new Map()
     const values = found.get(name)
     if (values) values.push(value)
     else found.set(name, [value])
   }
-  if (found.size === 0) return ''
+  if (!found) return ''
   const parts = [...found].map(
     ([name, values]) => `${JSON.stringify(name)}:${JSON.stringify(values)}`,
   )

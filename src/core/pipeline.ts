@@ -16,6 +16,7 @@ import * as lockout from './lockout.ts'
 import * as place from './place.ts'
 import * as quotas from './quotas.ts'
 import * as step from './steps.ts'
+import { whoIsAsking } from './who-is-asking.ts'
 import { newTurn, type Request, type Response, type Turn } from './turn.ts'
 
 type Step = readonly [
@@ -32,7 +33,7 @@ const STEPS: readonly Step[] = [
   ['refuse when sealed',       'plos',  step.refuseWhenSealed],
   ['refuse when locked',       'plos',  place.refuseWhenLocked],
   ['refuse a folder write',    'plos',  step.refuseFolderWrite],
-  ['who is asking',            '..os',  step.whoIsAsking],
+  ['who is asking',            '..os',  whoIsAsking],
   ['create or update',         '.los',  step.createOrUpdate],
   ['may they, here',           '..os',  step.mayThey],
   ['do they have sudo',        '...s',  step.haveSudo],

@@ -1,23 +1,23 @@
 /** The steps of the pipeline, each small enough to be right at a glance. `pipeline.ts` orders them. */
+import { type Tx } from '../barrier/space.ts'
 import { type Call, type EntryStore } from '../kit/call.ts'
 import { type Endpoint, type Verb } from '../kit/engine.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Answer, type LoginGrant, Reply } from '../kit/reply.ts'
 import { JsonText } from '../kit/json-text.ts'
-import { cidrContains, parseCidr } from '../lib/cidr.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { StoreConflict } from '../storage/store.ts'
 import { requestEntry, responseEntry } from './audit-entry.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
 import { entityOfLogin } from './identity/login.ts'
-import { union } from './identity/standing.ts'
 import { issueLogin } from './issue.ts'
 import { newLeaseId, saveLease } from './leases.ts'
 import { cutList, engineCuts, readPage } from './list-page.ts'
 import { askForSecondFactor, MFA_WARNING } from './mfa/second-factor.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
-import { homeOf, isWithin, namespaceById, ROOT, scopeIn } from './namespaces.ts'
+import { homeOf, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
 import { passwordBy } from './sys/password-policies.ts'
@@ -39,50 +39,16 @@ export function refuseFolderWrite(turn: Turn): void {
   }
 }
 
-const INVALID_TOKEN = '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'
-
-export async function whoIsAsking(turn: Turn, core: Core): Promise<void> {
-  const { request, tx } = turn
-  const token = request.token && tx && (await core.tokens.find(tx, request.token, turn.now))
-  if (!token) throw unknownToken(turn)
-  if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
-  const found = namespaceById(tx, token.namespace?.id)
-  const tokenNs = found instanceof Promise ? await found : found
-  // A token acts where it belongs and below; that a namespace is beside it is nothing it learns.
-  if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
-  turn.token = token
-  turn.tokenNs = tokenNs
-  const grants = core.grantsOf(tx, token)
-  const { acl, identityPolicies, entityId } = grants instanceof Promise ? await grants : grants
-  turn.acl = acl
-  turn.identityPolicies = identityPolicies
-  turn.caller = {
-    tokenUid: token.uid,
-    accessor: token.accessor,
-    displayName: token.displayName,
-    policies: union(token.policies, identityPolicies),
-    metadata: token.meta ?? {},
-    entityId,
-    root: acl.root,
-  }
-}
-
-/** A wrapping token that was opened by someone else must not look like a mistyped token. */
-function unknownToken({ path, request }: Turn): Failure {
-  const opens = path === 'sys/wrapping/unwrap' || path === 'sys/wrapping/rewrap'
-  const own = request.token && (request.data['token'] ?? request.token) === request.token
-  return opens && own
-    ? new Failure('bad_request', 'wrapping token is not valid or does not exist')
-    : new Failure('permission_denied', INVALID_TOKEN)
-}
-
-export function fromAllowedAddress(cidrs: readonly string[], address: string): boolean {
-  return cidrs.length === 0 || cidrs.some((cidr) => cidrContains(parseCidr(cidr), address))
-}
-
-export async function createOrUpdate(turn: Turn, core: Core): Promise<void> {
+export function createOrUpdate(turn: Turn, core: Core): Promise<void> | void {
   const exists = turn.match?.endpoint.exists
-  if (turn.request.verb !== 'write' || !exists) return
+  if (turn.request.verb === 'write' && exists) return createUnless(exists, turn, core)
+}
+
+async function createUnless(
+  exists: NonNullable<Endpoint['exists']>,
+  turn: Turn,
+  core: Core,
+): Promise<void> {
   try {
     turn.fields = parseFields(turn.match!, turn.request.data)
   } catch {
@@ -127,13 +93,13 @@ export function spendUse(turn: Turn, core: Core): void {
   turn.kept = tx.mark()
 }
 
-export async function auditRequest(turn: Turn, core: Core): Promise<void> {
+export function auditRequest(turn: Turn, core: Core): Promise<void> | void {
   if (turn.unaudited || turn.match?.endpoint.unaudited) return
   // One entry a request, however often it has to be done again.
   turn.audited ??= core.audit.record((device) => requestEntry(turn, device))
   // Reading changes nothing, so its two lines may travel together; anything else waits.
   const { verb } = turn.request
-  if (verb !== 'read' && !isListing(verb)) await turn.audited
+  if (verb !== 'read' && !isListing(verb)) return turn.audited
 }
 
 export function isThereSuchAPath(turn: Turn): void {
@@ -204,8 +170,8 @@ const sealed = () => {
 }
 const NO_STORE: EntryStore = { get: sealed, put: sealed, remove: sealed, list: sealed }
 
-export async function callEndpoint(turn: Turn, core: Core): Promise<void> {
-  const { match, request, fields } = turn
+export function callEndpoint(turn: Turn, core: Core): Awaitable<void> {
+  const { match, request } = turn
   if (request.help) {
     turn.reply = core.help(turn)
     return
@@ -213,8 +179,17 @@ export async function callEndpoint(turn: Turn, core: Core): Promise<void> {
   const handler = handlerOf(match!.endpoint, request.verb)!
   turn.call = undefined
   // A scan looks for long: in the transaction of the request, each write would have it done again.
-  if (request.verb === 'scan') turn.aside = await core.begin(false)
-  const answer = await handler(callOf(turn, core))
+  if (request.verb === 'scan') {
+    return whenReady(core.begin(false), async (aside) => {
+      turn.aside = aside
+      answered(turn, await handler(callOf(turn, core)))
+    })
+  }
+  return whenReady(handler(callOf(turn, core)), (answer) => answered(turn, answer))
+}
+
+function answered(turn: Turn, answer: Answer): void {
+  const { request, fields } = turn
   turn.reply = replyOf(answer, turn)
   if (turn.reply && isListing(request.verb)) cutList(turn, turn.reply)
   if (turn.reply && fields!.warnings.length > 0 && turn.reply.bare === undefined) {
@@ -330,22 +305,29 @@ export function dropRefused(turn: Turn): void {
   turn.reply = undefined
 }
 
-export async function endSpentToken(turn: Turn, core: Core): Promise<void> {
-  if (turn.lastUse && turn.tx) await core.tokens.revokeTree(turn.tx, turn.token!)
+export function endSpentToken(turn: Turn, core: Core): Promise<void> | void {
+  if (turn.lastUse && turn.tx) return core.tokens.revokeTree(turn.tx, turn.token!)
 }
 
-export async function commit(turn: Turn, core: Core): Promise<void> {
-  const { tx } = turn
-  if (tx?.dirty) {
-    const { made } = turn
-    // Until it is stored there is nothing to undo.
-    turn.made = { tokens: [] }
-    await turn.audited
-    turn.made = made
-    await core.commit(tx)
-  } else if (tx && turn.refusal === undefined && !(await tx.consistent())) {
-    throw new StoreConflict()
-  }
+export function commit(turn: Turn, core: Core): Promise<void> | void {
+  const { tx, refusal, afterCommit } = turn
+  if (tx?.dirty) return store(turn, tx, core)
+  const consistent = !tx || refusal !== undefined || tx.consistent()
+  if (consistent !== true || afterCommit.length > 0) return finish(turn, consistent)
+}
+
+async function store(turn: Turn, tx: Tx, core: Core): Promise<void> {
+  const { made } = turn
+  // Until it is stored there is nothing to undo.
+  turn.made = { tokens: [] }
+  await turn.audited
+  turn.made = made
+  await core.commit(tx)
+  await finish(turn, true)
+}
+
+async function finish(turn: Turn, consistent: Awaitable<boolean>): Promise<void> {
+  if (!(await consistent)) throw new StoreConflict()
   for (const act of turn.afterCommit) await act()
 }
 

@@ -13,8 +13,8 @@
 import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
 import { type Scope, type Tx } from '../barrier/space.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Random } from '../lib/random.ts'
-import { type Awaitable } from '../storage/store.ts'
 import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
 import {
   type Home,
@@ -92,7 +92,7 @@ export type NewToken = Omit<TokenEntry, 'kind' | 'uid' | 'accessor' | 'digest' |
 
 export type Tokens = {
   /** The valid token of this id, or undefined. */
-  find(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined>
+  find(tx: Tx, id: string, now: number): Awaitable<TokenEntry | undefined>
   byAccessor(tx: Tx, accessor: string, now: number): Promise<TokenEntry | undefined>
   /** The entry as it is stored, whether or not it is still valid. */
   stored(tx: Tx, uid: string): Promise<TokenEntry | undefined>
@@ -149,13 +149,12 @@ export function tokens(
       : undefined
 
   /** A token ends with the first of its ancestors to end, cleaned away or not. */
-  async function standing(tx: Tx, entry: TokenEntry, now: number): Promise<boolean> {
-    for (let uid = entry.parent; uid !== undefined;) {
-      const parent = alive(await entryOf(tx, uid), now)
-      if (!parent) return false
-      uid = parent.parent
-    }
-    return true
+  function standing(tx: Tx, entry: TokenEntry, now: number): Awaitable<boolean> {
+    if (entry.parent === undefined) return true
+    return whenReady(entryOf(tx, entry.parent), (found) => {
+      const parent = alive(found, now)
+      return parent !== undefined && standing(tx, parent, now)
+    })
   }
 
   async function uidOf(tx: Tx, id: string): Promise<string | undefined> {
@@ -178,6 +177,23 @@ export function tokens(
     return { ...claims, uid: createHash('sha256').update(id).digest('base64url') }
   }
 
+  /** The entry, if it and its ancestors have not ended. */
+  function valid(tx: Tx, entry: TokenEntry, now: number): Awaitable<TokenEntry | undefined> {
+    if (!alive(entry, now)) return undefined
+    return whenReady(standing(tx, entry, now), (stands) => (stands ? entry : undefined))
+  }
+
+  /** Not seen yet, or changed, or a custom id that has come to stand for another token since. */
+  async function prove(tx: Tx, id: string, now: number): Promise<TokenEntry | undefined> {
+    const uid = await uidOf(tx, id)
+    const entry = uid === undefined ? undefined : await entryOf(tx, uid)
+    if (!entry || !(await valid(tx, entry, now))) return undefined
+    if (!sameDigest(tokenDigest(keysOf(tx).digest, id), entry.digest)) return undefined
+    if (verified.size >= VERIFIED_MAX) verified = new Map()
+    verified.set(id, entry)
+    return entry
+  }
+
   async function removeOne(tx: Tx, entry: TokenEntry): Promise<void> {
     const home = prefixOfHome(entry.namespace)
     tx.remove(`${home}token/${entry.uid}`)
@@ -188,22 +204,13 @@ export function tokens(
   }
 
   return {
-    async find(tx, id, now) {
+    find(tx, id, now) {
       if (id.startsWith('hvb.')) return findBatch(tx, id, now)
       const known = verified.get(id)
-      let entry = known && (await entryOf(tx, known.uid))
-      if (!entry) {
-        // Not seen yet, or a custom id that has come to stand for another token since.
-        const uid = await uidOf(tx, id)
-        entry = uid === undefined ? undefined : await entryOf(tx, uid)
-      }
-      if (!entry || !alive(entry, now)) return undefined
-      if (entry.parent && !(await standing(tx, entry, now))) return undefined
-      if (known === entry) return entry
-      if (!sameDigest(tokenDigest(keysOf(tx).digest, id), entry.digest)) return undefined
-      if (verified.size >= VERIFIED_MAX) verified = new Map()
-      verified.set(id, entry)
-      return entry
+      if (!known) return prove(tx, id, now)
+      return whenReady(entryOf(tx, known.uid), (entry) =>
+        entry === known ? valid(tx, known, now) : prove(tx, id, now),
+      )
     },
     async byAccessor(tx, accessor, now) {
       const entry = alive(await entryOf(tx, accessor), now)

@@ -7,7 +7,9 @@
  * and a write is safe when nothing its handler read has a newer revision.
  */
 
-export type Awaitable<T> = T | Promise<T>
+import { type Awaitable } from '../lib/awaitable.ts'
+
+export { type Awaitable }
 
 export type Entry = { readonly value: Uint8Array; readonly revision: number }
 

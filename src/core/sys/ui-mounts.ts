@@ -9,7 +9,7 @@ import { t } from '../../schema/field.ts'
 import { type Acl } from '../acl.ts'
 import { type Core } from '../core.ts'
 import { type Mount, type MountEntry } from '../mounts.ts'
-import { fromAllowedAddress } from '../steps.ts'
+import { fromAllowedAddress } from '../who-is-asking.ts'
 import {
   findNamespace,
   isWithin,

@@ -9,6 +9,8 @@ import {
   t,
   withStatus,
 } from '../../kit/kit.ts'
+import { type Answer } from '../../kit/reply.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 import { isRawJson, parseJson } from '../../lib/json.ts'
 import { getConfig } from './config.ts'
 import {
@@ -53,16 +55,20 @@ export const dataEndpoint = endpoint('data/:path*', {
   example: { data: { username: 'app', password: 'a-long-secret' }, options: { cas: 0 } },
 })
 
-async function readData({ data, store, now }: DataCall) {
-  const key = await getKey(store, data.path)
-  if (!key) return undefined
+/** Most of what is read is cached, and then nothing is waited for. */
+function readData(call: DataCall) {
+  return whenReady(getKey(call.store, call.data.path), (key) => key && readVersion(call, key))
+}
+
+function readVersion({ data, store, now }: DataCall, key: Key): Awaitable<Answer> {
   const version = wantedVersion(key, data.version)
   const about = key.versions[version]
   if (!about) return undefined
   if (about.destroyed || isDeleted(about, now)) {
     return withStatus(404, { data: null, metadata: versionMetadata(key, version) })
   }
-  return wholeText({ key, version, secret: await getSecret(store, key, version) })
+  const secret = getSecret(store, key, version)
+  return whenReady(secret, (found) => wholeText({ key, version, secret: found }))
 }
 
 export function wantedVersion(key: Key, version: number | undefined): number {

@@ -9,6 +9,7 @@
  * converted at once.
  */
 import { type Engine, type EntryStore, type Page, scanNames } from '../../kit/kit.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 import { compareBytes } from '../../lib/bytewise.ts'
 import { type Random } from '../../lib/random.ts'
 import { type Key, METADATA, newKey, newUid, OLD, putKey, putSecret, type Secret } from './key.ts'
@@ -17,9 +18,9 @@ type Marker = { readonly at: number }
 const MARKER = 'upgrade'
 
 /** A folder (`a/`) or the root is no key, and never holds one. To be read, not to be changed. */
-export async function getKey(store: EntryStore, path: string): Promise<Key | undefined> {
+export function getKey(store: EntryStore, path: string): Awaitable<Key | undefined> {
   if (path === '' || path.endsWith('/')) return undefined
-  return (await store.get<Key>(METADATA + path)) ?? (await oldKey(store, path))
+  return whenReady(store.get<Key>(METADATA + path), (key) => key ?? oldKey(store, path))
 }
 
 /** The key as it may be changed: converted, if it was not yet. */

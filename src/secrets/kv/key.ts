@@ -9,6 +9,7 @@
  * another key's versions, and a key that is made anew never sees what an older one has left.
  */
 import { type EntryStore } from '../../kit/kit.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 import { rfc3339 } from '../../lib/clock.ts'
 import { type Random, uuid } from '../../lib/random.ts'
 import { type Config } from './config.ts'
@@ -87,10 +88,11 @@ export function removeKey(store: EntryStore, path: string, key: Key): void {
 }
 
 /** The secret of a version that is neither deleted nor destroyed. */
-export async function getSecret(store: EntryStore, key: Key, version: number): Promise<Secret> {
-  const secret = await store.get<Secret>(secretAt(key, version))
-  if (!secret) throw new Error('a version is in the metadata but its data is not stored')
-  return secret
+export function getSecret(store: EntryStore, key: Key, version: number): Awaitable<Secret> {
+  return whenReady(store.get<Secret>(secretAt(key, version)), (secret) => {
+    if (secret) return secret
+    throw new Error('a version is in the metadata but its data is not stored')
+  })
 }
 
 export function putSecret(

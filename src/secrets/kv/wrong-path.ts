@@ -3,6 +3,7 @@
  * takes the mount for an unversioned one. Tools match on these words.
  */
 import { type Call, endpoint, reply, type Reply, t } from '../../kit/kit.ts'
+import { type Awaitable } from '../../lib/awaitable.ts'
 
 const WORD: Readonly<Record<Call<unknown>['operation'], string>> = {
   create: 'put',
@@ -17,8 +18,8 @@ const WORD: Readonly<Record<Call<unknown>['operation'], string>> = {
 const notHere = (warning: string): Reply => reply({ status: 404, warnings: [warning] })
 
 /** Wraps a handler of `data/…` and the like, since a bare `data` is no path of theirs. */
-export function belowRoot<C extends { path: string }, A>(handler: (call: C) => Promise<A>) {
-  return (call: C): Promise<A> | Reply =>
+export function belowRoot<C extends { path: string }, A>(handler: (call: C) => Awaitable<A>) {
+  return (call: C): Awaitable<A | Reply> =>
     call.path.includes('/')
       ? handler(call)
       : notHere('Non-listing operations on the root of a K/V v2 mount are not supported.')
