@@ -36,7 +36,8 @@ import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { type Grants, grantsFinder } from './grants.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
-import { type Request, type Response, type Turn } from './turn.ts'
+import { putPassing } from './passing.ts'
+import { type Made, type Request, type Response, type Turn } from './turn.ts'
 
 export type CoreOptions = {
   store: Store
@@ -101,7 +102,7 @@ export type Core = {
   report(error: Error, request: Request): void
   log(level: 'info' | 'warn' | 'error', text: string): void
   /** Ends what a request has made, when its answer may not be given. */
-  undo(made: Turn['made']): Promise<void>
+  undo(made: Made): Promise<void>
   close(): Promise<void>
 }
 
@@ -288,12 +289,14 @@ function tellable(error: Error & { code?: unknown }): string {
   return typeof code === 'string' ? ` ${code}` : ''
 }
 
-async function undo(core: Core, made: Turn['made']): Promise<void> {
+async function undo(core: Core, made: Made): Promise<void> {
   if (made.leaseId) await core.expiry.leases.end(made.leaseId)
-  for (let attempt = 0; made.tokens.length > 0 && attempt < 5; attempt++) {
+  const nothing = made.tokens.length === 0 && !made.step
+  for (let attempt = 0; !nothing && attempt < 5; attempt++) {
     const tx = await core.begin(false)
     if (!tx) return
     for (const token of made.tokens) await core.tokens.revokeTree(tx, token)
+    if (made.step) await takeBack(tx, made.step)
     try {
       await core.commit(tx)
       return
@@ -301,4 +304,13 @@ async function undo(core: Core, made: Turn['made']): Promise<void> {
       if (!(error instanceof StoreConflict)) throw error
     }
   }
+}
+
+/** Unless somebody has gone on from it. */
+async function takeBack(tx: Tx, { before, after }: NonNullable<Made['step']>): Promise<void> {
+  const now = await tx.get(after.path)
+  if (JSON.stringify(now) !== JSON.stringify(after)) return
+  const entry = await before
+  if (entry) putPassing(tx, entry)
+  else tx.remove(after.path)
 }

@@ -4,6 +4,7 @@ import { type Call, type Caller, type Operation } from '../kit/call.ts'
 import { type Access, type Endpoint, type Verb } from '../kit/engine.ts'
 import { type Page } from '../storage/store.ts'
 import { type Reply, type Stream } from '../kit/reply.ts'
+import { type Awaitable } from '../lib/awaitable.ts'
 import { type Acl } from './acl.ts'
 import { type DeviceView } from './audit.ts'
 import { type CanonicalPath } from './canonical-path.ts'
@@ -11,6 +12,7 @@ import { type Match, type ParsedFields } from './endpoints.ts'
 import { type Attempt } from './lockout.ts'
 import { type KeysFilter } from './policies-keys-filter.ts'
 import { type Mount } from './mounts.ts'
+import { type PassingEntry } from './passing.ts'
 import { type Home, isWithin, type Namespace, namespaceById, ROOT } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
 
@@ -45,6 +47,13 @@ export type Response = {
   headers?: Record<string, string>
   /** Takes the place of the body. */
   stream?: Stream
+}
+
+export type Made = {
+  tokens: TokenEntry[]
+  leaseId?: string
+  /** A step of a ceremony, which asks for no token: the entry as it was, and as it was left. */
+  step?: { before: Awaitable<PassingEntry | undefined>; after: PassingEntry }
 }
 
 export type Turn = {
@@ -91,8 +100,8 @@ export type Turn = {
   unaudited: boolean
   reply: Reply | undefined
   warnings: string[]
-  /** A token or lease this request has made, to be undone if its answer cannot be audited. */
-  made: { tokens: TokenEntry[]; leaseId?: string }
+  /** A token, lease or step of a ceremony this request has made, to be undone if its answer cannot be audited. */
+  made: Made
   audited: Promise<void> | undefined
   /** The answer's entry has been written, or has failed to be. */
   answerAudited: boolean

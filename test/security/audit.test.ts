@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type Endpoint } from '../../src/kit/engine.ts'
+import { type Endpoint, type Verb } from '../../src/kit/engine.ts'
 import { defineEngine, endpoint, JsonText } from '../../src/kit/kit.ts'
 import { raw as rawReply } from '../../src/kit/reply.ts'
 import { ENGINES } from '../../src/server/builtin.ts'
@@ -146,6 +146,35 @@ test('S26 2,000 malformed bodies: nothing of them in an answer, the log or the a
   }
   ok(!server.output().includes(CANARY))
   ok(!readFileSync(server.auditFile, 'utf8').includes(CANARY))
+})
+
+test('S27 what a stranger may start does not happen when its answer cannot be audited', async () => {
+  const audit = fakeAudit()
+  const t = await testCore({ auditTypes: [audit.type] })
+  await t.ask('write', 'sys/audit/one', { type: 'fake' })
+  const status = async () => {
+    const places = ['sys/rekey/init', 'sys/generate-root/attempt', 'sys/seal-status']
+    const answers = await Promise.all(places.map((path) => t.ask('read', path)))
+    return answers.map(({ body }) => ({ ...body, nonce: '', otp: '' }))
+  }
+  const before = await status()
+  const routes: readonly (readonly [Verb, string, Record<string, unknown>])[] = [
+    ['write', 'sys/rekey/init', { secret_shares: 1, secret_threshold: 1 }],
+    ['write', 'sys/generate-root/attempt', {}],
+    ['write', 'sys/wrapping/lookup', { token: 'hvs.none' }],
+    ['write', 'auth/approle/login', { role_id: 'a', secret_id: 'b' }],
+    ['write', 'sys/mfa/validate', { mfa_request_id: 'a', mfa_payload: {} }],
+    ['delete', 'sys/rekey/init', {}],
+    ['delete', 'sys/generate-root/attempt', {}],
+  ]
+  audit.failWhen = ON_ANSWERS
+  for (const [verb, path, data] of routes) {
+    const answer = await t.ask(verb, path, data, { token: undefined })
+    equal(answer.status, 500, path)
+    deepEqual(answer.body.errors, ['internal error'])
+  }
+  audit.failWhen = HEALTHY
+  deepEqual(await status(), before)
 })
 
 test('S27 a rekey whose answer cannot be audited leaves the old keys in force', async () => {

@@ -13,7 +13,7 @@ import { type Tx } from '../../barrier/space.ts'
 import { type Call } from '../../kit/call.ts'
 import { type Core } from '../core.ts'
 import { type PassingEntry, putPassing } from '../passing.ts'
-import { txOf } from '../turn.ts'
+import { turnOf, txOf } from '../turn.ts'
 
 const IDLE_MS_MAX = 10 * 60_000
 export const CEREMONIES = 'sys/ceremony/'
@@ -43,7 +43,10 @@ export function slot<A extends Attempt>(name: string): Slot<A> {
     },
     put(call, attempt) {
       const expiresAt = call.now + IDLE_MS_MAX
-      putPassing(txOf(call), { kind: 'passing', path, expiresAt, attempt } as Stored<A>)
+      const after = { kind: 'passing', path, expiresAt, attempt } as Stored<A>
+      // If the answer cannot be audited, the step has not been taken.
+      turnOf(call).made.step = { before: txOf(call).get(path), after }
+      putPassing(txOf(call), after)
     },
     drop: (tx) => tx.remove(path),
   }
