@@ -291,8 +291,8 @@ function tellable(error: Error & { code?: unknown }): string {
 
 async function undo(core: Core, made: Made): Promise<void> {
   if (made.leaseId) await core.expiry.leases.end(made.leaseId)
-  const nothing = made.tokens.length === 0 && !made.step
-  for (let attempt = 0; !nothing && attempt < 5; attempt++) {
+  if (made.tokens.length === 0 && !made.step) return
+  for (let attempt = 0; attempt < 5; attempt++) {
     const tx = await core.begin(false)
     if (!tx) return
     for (const token of made.tokens) await core.tokens.revokeTree(tx, token)
