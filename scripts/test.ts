@@ -11,7 +11,10 @@ import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 
 const words = process.argv.slice(2)
-const files = [...globSync('src/**/*.test.ts'), ...globSync('test/**/*.test.ts')]
+const files = [
+  ...globSync('src/**/*.test.ts'),
+  ...globSync('test/**/*.test.ts', { exclude: ['**/node_modules/**'] }),
+]
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
   .sort()
 if (files.length === 0) {
