@@ -23,7 +23,7 @@ const isRoot = async ({ ask }: IdentityHouse, token: string) =>
   (await ask('read', 'sys/mounts', {}, { token })).status === 200 ||
   (await ask('write', 'sys/policies/acl/x', { policy: 'path "x" {}' }, { token })).status < 400
 
-test('root cannot be assigned to an entity or a group, however it is spelled', async () => {
+test('S05 root cannot be assigned to an entity or a group, however it is spelled', async () => {
   const house = await identityHouse()
   const { ask, must, logIn } = house
   equal(new Set(ROOTS).size, ROOTS.length)
@@ -43,7 +43,7 @@ test('root cannot be assigned to an entity or a group, however it is spelled', a
   }
 })
 
-test('root that stands in the store grants nothing through an entity or a group', async () => {
+test('S05 root that stands in the store grants nothing through an entity or a group', async () => {
   const house = await identityHouse()
   const { core, must, logIn } = house
   const { token, entityId } = await logIn({ alias: 'alice' })
@@ -137,7 +137,7 @@ test('a caller may read their own entity, and nobody else’s, by the default po
   equal((await ask('read', 'identity/entity/name/AL', {}, { token })).status, 403)
 })
 
-test('a second server on the same store sees every change at its next request', async () => {
+test('S16 a second server on the same store sees every change at its next request', async () => {
   const { core, clock, unsealKeys, must, logIn, allow } = await identityHouse()
   await allow('team', 'secret/data/x')
   const { token, entityId } = await logIn({ alias: 'alice' })

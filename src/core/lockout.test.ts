@@ -39,7 +39,7 @@ async function buckets({ core, ask }: TestCore): Promise<string[]> {
   return tx!.list(`lockout/${String(body.data!['uuid'])}/`)
 }
 
-test('five failures lock a user out, who is there or not, in all spellings, and nothing else', async () => {
+test('S12 five failures lock a user out, who is there or not, in all spellings, and nothing else', async () => {
   const core = await withUsers(ENGINES)
   await core.ask('write', 'auth/userpass/users/bob', { password: 'right' })
   for (const name of ['ann', 'nobody']) {
@@ -53,7 +53,7 @@ test('five failures lock a user out, who is there or not, in all spellings, and 
   equal(await statusOf(core, 'right', 'bob'), 200)
 })
 
-test('a lock is there for every process and after a restart', async () => {
+test('S12 a lock is there for every process and after a restart', async () => {
   const core = await withUsers()
   const other = await core.sibling()
   await fail(core, 3)

@@ -246,7 +246,7 @@ test('there are routes of every engine', () => {
   }
 })
 
-test('no token of one namespace is worth anything in another, on any route', async () => {
+test('S22 no token of one namespace is worth anything in another, on any route', async () => {
   const below = await house.admin('a/b')
   const before = await records([])
   ok(Object.keys(before).length > 30)
@@ -321,7 +321,7 @@ test('no route of a namespace shows anything of the one beside it, or of the roo
   }
 })
 
-test('ids and names of one namespace have no effect when they are given in another', async () => {
+test('S22 ids and names of one namespace have no effect when they are given in another', async () => {
   const before = await recordsOfOthers()
   ok(Object.keys(before).length > 30)
   for (const route of routes) {

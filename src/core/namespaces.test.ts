@@ -282,7 +282,7 @@ test('the audit log says the namespace, and whose policies have granted', async 
   ])
 })
 
-test('no policy name reaches the policies of another namespace', async () => {
+test('S06 no policy name reaches the policies of another namespace', async () => {
   // Policy caches that were keyed by joined strings have let such names through.
   const { ask, policy, token } = await tenants()
   await policy('c', 'secretive', 'path "sys/mounts" { capabilities = ["read"] }')

@@ -70,7 +70,7 @@ test('login refuses what no trusted authority has issued, whatever it says', asy
   await rejects(logIn([await leaf({}, none), none]), INVALID)
 })
 
-test('login refuses a certificate out of its time, for servers, or with what is not understood', async () => {
+test('S19 login refuses a certificate out of its time, for servers, or with what is not understood', async () => {
   const { engine, logIn } = await engineWith()
   const wrong: CertificateOptions[] = [
     { notAfter: new Date(engine.clock.now() - 1000) },
@@ -123,7 +123,7 @@ test('many certificates sent with the first end in a refusal, not in work withou
   await rejects(logIn([lost, ...twins]), INVALID)
 })
 
-test('a pinned certificate lets itself in, and nothing that is only like it', async () => {
+test('S19 a pinned certificate lets itself in, and nothing that is only like it', async () => {
   const pinned = await certificate({ subject: 'CN=web', usages: [CLIENT_AUTH], serial: '0102' })
   const { engine, logIn } = await engineWith({ certificate: pinned.pem })
   const { keys } = pinned
@@ -278,7 +278,7 @@ test('no login while OCSP is wanted, which is not asked', async () => {
   await rejects(logIn([web]), { status: 400, message: /OCSP is not asked/ })
 })
 
-test('renewLogin() wants the certificate of the login, and wants it good still', async () => {
+test('S19 renewLogin() wants the certificate of the login, and wants it good still', async () => {
   const { engine, logIn } = await engineWith({ token_policies: 'a', token_ttl: 60 })
   const internal = (await logIn([web]))?.internal ?? {}
   const renew = (shown: readonly Issued[], now = engine.clock.now()) =>

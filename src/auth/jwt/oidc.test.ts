@@ -232,7 +232,7 @@ test('a refusal of the provider, or no answer at all, ends the login', async () 
   equal(errorOf(other), 'Vault login failed. Another provider has answered.')
 })
 
-test('a browser is asked first, by a page without a script', async () => {
+test('S17 a browser is asked first, by a page without a script', async () => {
   const { engine, logIn, provider, asBrowser } = await start()
   asBrowser()
   const back = await logIn()
@@ -261,7 +261,7 @@ test('a browser is asked first, by a page without a script', async () => {
   equal((await engine.write('oidc/callback', { state, confirm }))?.status, 400)
 })
 
-test('a browser sees fixed texts, whatever was sent along', async () => {
+test('S17 a browser sees fixed texts, whatever was sent along', async () => {
   const { engine, logIn, asBrowser } = await start()
   asBrowser()
   const { state } = await logIn()

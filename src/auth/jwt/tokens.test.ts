@@ -274,7 +274,7 @@ test('the table has 120 bad tokens, each under a name of its own', () => {
   ok(bad.length >= 120, String(bad.length))
 })
 
-test('of the table, a key set lets in the good tokens and no other', async () => {
+test('S18 of the table, a key set lets in the good tokens and no other', async () => {
   const keys = [
     jwkOf(ec, { kid: 'e', alg: 'ES256', use: 'sig' }),
     jwkOf(ed, { kid: 'd' }),
@@ -297,7 +297,7 @@ test('of the table, a key set lets in the good tokens and no other', async () =>
   }
 })
 
-test('of the table, keys of the configuration let in the good tokens and no other', async () => {
+test('S18 of the table, keys of the configuration let in the good tokens and no other', async () => {
   const { accepts } = await engineWith({ jwt_validation_pubkeys: [rsa, ec, ed].map(pemOf) })
   // Keys without names: which one a token asks for says nothing.
   const named = /^kid (?:unknown|empty|of another key|__proto__)$/

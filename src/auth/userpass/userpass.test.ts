@@ -26,7 +26,7 @@ async function engineWith(user: Record<string, unknown> = {}, options: TestEngin
   return { engine, logIn }
 }
 
-test('login refuses a wrong password and an unknown user with one answer', async () => {
+test('S13 login refuses a wrong password and an unknown user with one answer', async () => {
   const { logIn } = await engineWith()
   for (const password of ['wrong', 'Right', 'right ', ' right', 'right\0']) {
     await rejects(logIn(password), INVALID)
@@ -43,7 +43,7 @@ test('login without a password says so, whoever is named', async () => {
   }
 })
 
-test('login does the same work for a missing user as for a wrong password', async () => {
+test('S13 login does the same work for a missing user as for a wrong password', async () => {
   const { engine } = await engineWith()
   for (const [name, hashes] of [
     ['ann', 1],

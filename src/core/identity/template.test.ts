@@ -57,7 +57,7 @@ test('templateValues() knows no value that nobody has set', () => {
   equal(value('identity.entity.id'), 'e')
 })
 
-test('a hostile value drops its rule and never widens it', async () => {
+test('S07 a hostile value drops its rule and never widens it', async () => {
   const { must, logIn, mayRead, accessorOf } = await identityHouse()
   const policy = `
 path "secret/data/home/{{identity.entity.metadata.home}}/x" { capabilities = ["read"] }
@@ -86,7 +86,7 @@ path "secret/data/alias/{{identity.entity.aliases.ACCESSOR.metadata.home}}" { ca
   }
 })
 
-test('an alias is that of the mount that is named, whatever others the entity has', async () => {
+test('S08 an alias is that of the mount that is named, whatever others the entity has', async () => {
   const { must, logIn, mayRead, accessorOf } = await identityHouse()
   await must('write', 'sys/auth/other', { type: 'folk' })
   await must('write', 'sys/auth/third', { type: 'folk' })

@@ -142,7 +142,7 @@ test('X-Vault-MFA brings the second factor with the first', async () => {
   notEqual(authOf(await logIn(`${method}:passcode=${code()}`)).client_token, '')
 })
 
-test('a code counts once, however it is spelled, in its window and on every process', async () => {
+test('S14 a code counts once, however it is spelled, in its window and on every process', async () => {
   const {
     logIn,
     code,
@@ -265,7 +265,7 @@ test('a token of an answer can be wrapped like that of a login', async () => {
   notEqual(authOf(opened).client_token, '')
 })
 
-test('an enforcement of an entity, a group or a type holds for every spelling and after a restart', async () => {
+test('S15 an enforcement of an entity, a group or a type holds for every spelling and after a restart', async () => {
   const spellings = ['ann', 'Ann', 'ANN', 'aNn', 'anN']
   for (const enforcement of [
     async ({ entity }: { entity: string }) => ({ identity_entity_ids: entity }),
