@@ -260,7 +260,11 @@ const { object } = fc.letrec<{ value: HclValue; object: HclObject; item: HclItem
     { maxDepth: 4 },
     word,
     fc.integer(),
-    fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (n === 0 ? 0 : n)),
+    // Whole numbers past 2^53 are refused, as they could not be kept.
+    fc
+      .double({ noNaN: true, noDefaultInfinity: true })
+      .filter((n) => !Number.isInteger(n) || Number.isSafeInteger(n))
+      .map((n) => (n === 0 ? 0 : n)),
     fc.boolean(),
     fc.array(tie('value'), { maxLength: 4 }),
     tie('object'),
