@@ -9,7 +9,7 @@ import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random } from '../lib/random.ts'
-import { type Awaitable } from '../storage/store.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { AuditChain, auditSigner, type Checkpoint } from './audit-chain.ts'
 import { type Hasher, hasher } from './audit-hash.ts'
 import {
@@ -121,9 +121,7 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   function adoptBoth(tx: Tx, table: AuditTable | undefined): Awaitable<void> {
     adopt(table, tx.keyring)
     if (open.size === 0) return
-    const found = tx.get<AuditedHeaders>(AUDITED_HEADERS_PATH)
-    if (found instanceof Promise) return found.then(adoptHeaders)
-    adoptHeaders(found)
+    return whenReady(tx.get<AuditedHeaders>(AUDITED_HEADERS_PATH), adoptHeaders)
   }
 
   function adoptHeaders(found: AuditedHeaders | undefined): void {
@@ -132,11 +130,7 @@ export function auditLog(options: AuditLogOptions): AuditLog {
 
   return {
     types: typeOf,
-    follow(tx) {
-      const table = tx.get<AuditTable>(AUDIT_PATH)
-      if (table instanceof Promise) return table.then((found) => adoptBoth(tx, found))
-      return adoptBoth(tx, table)
-    },
+    follow: (tx) => whenReady(tx.get<AuditTable>(AUDIT_PATH), (table) => adoptBoth(tx, table)),
     record(format) {
       if (open.size === 0) return Promise.resolve()
       for (const device of open.values()) device.writer.add(format(device))

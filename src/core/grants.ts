@@ -4,7 +4,7 @@
  * then: a token that comes again costs a look at each of them, no listing and no promise.
  */
 import { type Scope } from '../barrier/space.ts'
-import { type Awaitable } from '../storage/store.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Acl, compileAcl, ROOT_ACL } from './acl.ts'
 import { requireStanding, type Standing, standingOf, union } from './identity/standing.ts'
 import { templateValues } from './identity/template-values.ts'
@@ -131,8 +131,7 @@ function watch(scope: Scope, reads: Read[]): Scope {
   }
   return {
     get<T extends object>(path: string): Awaitable<T | undefined> {
-      const found = scope.get<T>(path)
-      return found instanceof Promise ? found.then((late) => note(path, late)) : note(path, found)
+      return whenReady(scope.get<T>(path), (found) => note(path, found))
     },
     put: refuseToWrite,
     remove: refuseToWrite,

@@ -258,3 +258,18 @@ test('identifierOf() has one form for all spellings of a name, and keeps it shor
   equal(identifierOf(long), long)
   notEqual(identifierOf('x'.repeat(10_001)), long)
 })
+
+test('what a login refuses for another reason than a guess locks nobody out', async () => {
+  const core = await testCore()
+  await core.ask('write', 'sys/auth/ldap', { type: 'ldap' })
+  for (let i = 0; i < 10; i++) {
+    const { status, body } = await core.ask(
+      'write',
+      'auth/ldap/login/alice',
+      { password: 'x' },
+      NONE,
+    )
+    equal(status, 400)
+    deepEqual(body.errors, ['ldap backend not configured'])
+  }
+})

@@ -6,7 +6,7 @@
 import { type MountView, type EntryStore } from '../kit/call.ts'
 import { type Engine } from '../kit/engine.ts'
 import { type Scope } from '../barrier/space.ts'
-import { type Awaitable } from '../storage/store.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Routes, routesOf } from './endpoints.ts'
 
 export type MountConfig = {
@@ -115,20 +115,14 @@ export function mounts(engines: EngineFinder, ttl: SystemTtl): Mounts {
   }
 
   function byPath(scope: Scope): Awaitable<Map<string, Mount>> {
-    const entry = scope.get<MountTable>(MOUNTS_PATH)
-    return entry instanceof Promise
-      ? entry.then((e) => compile(e ?? EMPTY))
-      : compile(entry ?? EMPTY)
+    return whenReady(scope.get<MountTable>(MOUNTS_PATH), (entry) => compile(entry ?? EMPTY))
   }
 
   return {
     ttl,
     engines,
     table,
-    find(scope, path) {
-      const map = byPath(scope)
-      return map instanceof Promise ? map.then((m) => serving(m, path)) : serving(map, path)
-    },
+    find: (scope, path) => whenReady(byPath(scope), (map) => serving(map, path)),
     at: async (scope, path) => (await byPath(scope)).get(path),
     async byAccessor(scope, accessor) {
       return [...(await byPath(scope)).values()].find((m) => m.entry.accessor === accessor)

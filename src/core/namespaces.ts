@@ -11,7 +11,7 @@
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { scopeUnder } from '../barrier/scope-under.ts'
 import { Failure } from '../kit/failure.ts'
-import { type Awaitable } from '../storage/store.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 
 /** Which namespace an entry belongs to; absent in entries of the root. */
 export type Home = { id: string; uuid: string }
@@ -76,10 +76,7 @@ const parentPath = (path: string) => path.slice(0, path.lastIndexOf('/', path.le
 
 /** Undefined while the root is the only one, which then costs no more than this one read. */
 export function namespacesOf(tx: Tx): Awaitable<Namespaces | undefined> {
-  const table = tx.get<NamespaceTable>(NAMESPACES_PATH)
-  return table instanceof Promise
-    ? table.then((found) => found && compile(found))
-    : table && compile(table)
+  return whenReady(tx.get<NamespaceTable>(NAMESPACES_PATH), (table) => table && compile(table))
 }
 
 export function saveNamespaces(tx: Tx, entries: readonly NamespaceEntry[]): void {
@@ -110,8 +107,7 @@ export const idSuffix = ({ id, prefix }: Namespace): string => (prefix === '' ? 
 /** The namespace of this id, also one that is being ended; undefined = there is none. */
 export function namespaceById(tx: Tx, id: string | undefined): Awaitable<Namespace | undefined> {
   if (id === undefined) return ROOT
-  const all = namespacesOf(tx)
-  return all instanceof Promise ? all.then((found) => found?.byId.get(id)) : all?.byId.get(id)
+  return whenReady(namespacesOf(tx), (all) => all?.byId.get(id))
 }
 
 /** Whether `inner` is `outer` or one of its descendants. */

@@ -2,6 +2,7 @@
  * The first steps of the pipeline: where a request is. Its namespace, the mount in it and the endpoint
  * of that; and whether the namespace may be asked at all.
  */
+import { whenReady } from '../lib/awaitable.ts'
 import { type Core } from './core.ts'
 import { type Mount } from './mounts.ts'
 import {
@@ -22,8 +23,7 @@ export function findMount(turn: Turn, core: Core): Promise<void> | void {
   if (isListing(turn.request.verb) && !turn.path.endsWith('/')) turn.path += '/'
   // `sys/` must answer while there is no mount table to be read.
   const all = turn.tx && namespacesOf(turn.tx)
-  if (all instanceof Promise) return all.then((found) => findInNamespace(turn, core, found))
-  return findInNamespace(turn, core, all)
+  return whenReady(all, (found) => findInNamespace(turn, core, found))
 }
 
 function findInNamespace(
@@ -46,8 +46,7 @@ function findInNamespace(
     turn.scope && !(turn.ns === ROOT && turn.path.startsWith('sys/'))
       ? core.mounts.find(turn.scope, turn.path)
       : core.sysMount(turn.path)
-  if (mount instanceof Promise) return mount.then((found) => findEndpoint(turn, found))
-  return findEndpoint(turn, mount)
+  return whenReady(mount, (found) => findEndpoint(turn, found))
 }
 
 function findEndpoint(turn: Turn, mount: Mount | undefined): void {

@@ -5,6 +5,7 @@
  *
  * Of all that fit, the most specific counts: a login role, a path, a mount, a namespace, the server.
  */
+import { whenReady } from '../lib/awaitable.ts'
 import { type Tx } from '../barrier/space.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
@@ -77,9 +78,7 @@ const counted = new WeakMap<Request, Verdict>()
 export function withinRateLimit(turn: Turn, core: Core): Promise<void> | void {
   const table = turn.tx?.get<QuotaTable>(PATH)
   if (table === undefined) return undefined
-  return table instanceof Promise
-    ? table.then((found) => found && limit(turn, core, found))
-    : limit(turn, core, table)
+  return whenReady(table, (found) => found && limit(turn, core, found))
 }
 
 function limit(turn: Turn, core: Core, table: QuotaTable): Promise<void> | void {

@@ -41,7 +41,7 @@ type EndpointSpec<F extends Fields> = Handlers<Parsed<F>> & {
   /**
    * Of a login that asks for a password: the alias whose failures are counted, so that guessing
    * ends. Said before the login runs; undefined where the request names nobody or tries nothing. A
-   * 400 of the handler is a failure, so what is not the user's is refused with another status.
+   * 400 of the handler is a failure, unless it says that it tells of no guess (`guessed: false`).
    */
   userOf?: (call: Call<Parsed<F>>) => string | undefined
   /**

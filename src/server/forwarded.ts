@@ -47,6 +47,6 @@ function refuse(text: string): never {
 }
 
 /** `::ffff:127.0.0.1` is 127.0.0.1 to policies, audit and people. */
-function plainAddress(address: string | undefined): string {
+export function plainAddress(address: string | undefined): string {
   return address?.startsWith('::ffff:') ? address.slice('::ffff:'.length) : (address ?? '')
 }

@@ -10,17 +10,21 @@ import { Failure } from '../kit/failure.ts'
 import { JSON_BUDGET } from '../lib/json.ts'
 import { BodyMemory } from './body.ts'
 import { allowListMethod } from './list-method.ts'
+import { type RefusedRequest } from '../core/audit-refused.ts'
 import { answer, type WireOptions } from './wire.ts'
 
 const CANARY = 'CANARY-0a1b2c3d'
 let seen: Request[] = []
+let told: RefusedRequest[] = []
 let entered = 0
 let handle: () => Promise<Response>
 let crowded = false
 let extra: readonly string[] = []
 const server = createServer({ requireHostHeader: false }, (incoming, response) => {
   const options: WireOptions = {
-    refused: async () => {},
+    async refused(asked) {
+      told.push(asked)
+    },
     handle(asked) {
       seen.push(asked)
       return handle()
@@ -51,6 +55,7 @@ before(async () => {
 after(() => void server.close())
 beforeEach(() => {
   seen = []
+  told = []
   crowded = false
   extra = []
   handle = async () => json(200, '{"data":null}')
@@ -251,4 +256,11 @@ test('what an answer says of a header replaces what the listener says', async ()
   match(answered.text, /^cache-control: max-age=60\r$/m)
   ok(!answered.text.includes('no-store'))
   match(answered.text, /^X-Two: a\r\nX-Two: b\r$/m)
+})
+
+test('answer() has a refusal written down under the address that counts, also behind a proxy', async () => {
+  equal((await say('GET /v1/a/../b')).status, 400)
+  equal(told.length, 1)
+  equal(told[0]!.remoteAddress, '192.0.2.1')
+  equal(told[0]!.path, 'a/../b')
 })

@@ -19,6 +19,7 @@ import { uuid } from '../lib/random.ts'
 import { parseBool } from '../schema/field.ts'
 import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
 import { type CrossOrigin, crossOrigin, originOf } from './cors.ts'
+import { plainAddress } from './forwarded.ts'
 import { DISGUISES } from './list-method.ts'
 import { isTls, peerCertificates } from './peer-certificates.ts'
 import { type OpenStreams, sendStream } from './stream.ts'
@@ -102,12 +103,22 @@ async function writtenDown(
   if (!verb) return failure
   try {
     const path = (request.url ?? '').split('?')[0]!.replace(/^\/v1\//, '')
-    const { remoteAddress = '', remotePort = 0 } = request.socket
+    const { remotePort = 0 } = request.socket
+    const remoteAddress = addressOf(request, options)
     const { token } = readHeaders(request.rawHeaders)
     await options.refused({ id, verb, path, token, remoteAddress, remotePort }, failure)
     return failure
   } catch (error) {
     return failureOf(error, id)
+  }
+}
+
+/** The peer's, where the refusal is that there is no other. */
+function addressOf(request: IncomingMessage, options: WireOptions): string {
+  try {
+    return options.addressOf(request)
+  } catch {
+    return plainAddress(request.socket.remoteAddress)
   }
 }
 
@@ -243,8 +254,8 @@ function wrapTtl(header: string | undefined): number {
 
 /** The listener's headers, flat, but for those that this answer says otherwise. */
 function withoutReplaced(flat: readonly string[], own: Response['headers']): string[] {
-  const replaced = new Set(Object.keys(own ?? {}).map((name) => name.toLowerCase()))
-  if (replaced.size === 0) return [...flat]
+  if (!own) return [...flat]
+  const replaced = new Set(Object.keys(own).map((name) => name.toLowerCase()))
   return flat.filter((_, i) => !replaced.has(flat[i - (i % 2)]!.toLowerCase()))
 }
 

@@ -2,7 +2,7 @@
  * From a name and a password to who that is in the directory. The user is searched with the server's
  * own bind, or bound directly; the directory alone decides about the password.
  */
-import { refuse } from '../../kit/kit.ts'
+import { Failure, refuse } from '../../kit/kit.ts'
 import { type Config } from './config.ts'
 import type { Directory, Found } from './directory.ts'
 import { commonNameIn, escapeDn, escapeFilter, keyOfName, renderFilter, sidText } from './names.ts'
@@ -52,7 +52,9 @@ export const canLookUp = (config: Config): boolean => config.discoverdn || hasOw
 async function ownBind(config: Config, directory: Directory): Promise<void> {
   if (!hasOwnBind(config)) return
   if (await directory.bind(config.binddn, config.bindpass)) return
-  refuse('ldap operation failed: failed to bind with binddn')
+  const text = 'ldap operation failed: failed to bind with binddn'
+  // The operator's password is wrong, not the user's.
+  throw new Failure('bad_request', text, { guessed: false })
 }
 
 /** What to bind as; undefined when there is no such user, or more than one. */

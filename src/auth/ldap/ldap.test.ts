@@ -331,10 +331,11 @@ test('a directory that is not there, says nothing or nonsense is a 500 without a
   }
 })
 
-test('login before the method is configured says so', async () => {
+test('login before the method is configured says so, which is no guess', async () => {
   await rejects(testEngine(ldap).write('login/alice', { password: 'x' }), {
     status: 400,
     message: 'ldap backend not configured',
+    guessed: false,
   })
 })
 

@@ -1,5 +1,6 @@
 /** The login with the password of a directory. The password is asked there and kept nowhere. */
 import {
+  Failure,
   type Call,
   checkSamePolicies,
   checkTokenPeer,
@@ -32,19 +33,26 @@ export const loginEndpoint = endpoint('login/:username', {
   example: { password: 'correct horse battery staple' },
 })
 
+/** What is wrong here is not the password: it must lock nobody out. */
+function refuseUncounted(text: string): never {
+  throw new Failure('bad_request', text, { guessed: false })
+}
+
 async function logIn(call: Call<{ username: string; password: string | undefined }>) {
   const { data, store } = call
-  const config = (await readConfig(store)) ?? refuse('ldap backend not configured')
+  const config = (await readConfig(store)) ?? refuseUncounted('ldap backend not configured')
   const { password = '' } = data
   if (password === '') {
-    refuse('password cannot be of zero length when passwordless binds are being denied')
+    refuseUncounted('password cannot be of zero length when passwordless binds are being denied')
   }
   const name = typedName(data.username)
   if (name === undefined) return refuse('ldap operation failed: failed to bind as user')
   const person = await call.once(['ldap', config, name], () => authenticate(config, name, password))
   const own = ownName(config, name)
   const alias = config.username_as_alias ? own : person.attribute
-  if (alias === undefined || alias === '') return refuse('missing entity alias attribute value')
+  if (alias === undefined || alias === '') {
+    return refuseUncounted('missing entity alias attribute value')
+  }
   checkTokenPeer(config, call.remoteAddress)
   if (person.groups.length === 0) {
     call.warn(

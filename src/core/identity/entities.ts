@@ -11,7 +11,7 @@
  * not changed, and without a promise when it is cached.
  */
 import { type Scope } from '../../barrier/space.ts'
-import { type Awaitable } from '../../storage/store.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 import { follow, isId, nameKey, point } from './name-index.ts'
 import { type Alias, type Entity } from './entity.ts'
 
@@ -33,9 +33,7 @@ export function entityById(scope: Scope, id: string): Awaitable<Entity | undefin
 
 /** Of a token: the entity that was there when it was issued, or the one that has taken that in. */
 export function entityOfToken(scope: Scope, id: string): Awaitable<Entity | undefined> {
-  const found = entityById(scope, id)
-  if (found instanceof Promise) return found.then((late) => late ?? mergedInto(scope, id))
-  return found ?? mergedInto(scope, id)
+  return whenReady(entityById(scope, id), (found) => found ?? mergedInto(scope, id))
 }
 
 const mergedInto = (scope: Scope, id: string) =>

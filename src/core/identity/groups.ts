@@ -11,7 +11,7 @@
  *   identity/group-child/<group id>/<group id>     {}
  */
 import { type Scope } from '../../barrier/space.ts'
-import { type Awaitable } from '../../storage/store.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 import { entityById, entityKey, memberKey } from './entities.ts'
 import { follow, isId, nameKey, point } from './name-index.ts'
 import { type Entity, type Group } from './entity.ts'
@@ -59,10 +59,7 @@ export const childIds = (scope: Scope, id: string): Promise<string[]> => scope.l
 
 /** The groups of an entity: its own first, then those that these are in, each once. */
 export function groupsOf(scope: Scope, entityId: string): Awaitable<readonly Group[]> {
-  const entity = entityById(scope, entityId)
-  return entity instanceof Promise
-    ? entity.then((found) => groupsOfEntity(scope, found))
-    : groupsOfEntity(scope, entity)
+  return whenReady(entityById(scope, entityId), (entity) => groupsOfEntity(scope, entity))
 }
 
 export function groupsOfEntity(

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { type Scope } from '../../barrier/space.ts'
 import { type Random } from '../../lib/random.ts'
-import { type Awaitable } from '../../storage/store.ts'
+import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 
 /** What a name's key leads to. */
 type Pointer = { readonly id: string }
@@ -46,9 +46,7 @@ export function follow<T extends object>(
   key: string,
   find: (id: string) => Awaitable<T | undefined>,
 ): Awaitable<T | undefined> {
-  const pointer = scope.get<Pointer>(key)
-  if (pointer instanceof Promise) return pointer.then((found) => found && find(found.id))
-  return pointer && find(pointer.id)
+  return whenReady(scope.get<Pointer>(key), (pointer) => pointer && find(pointer.id))
 }
 
 /**

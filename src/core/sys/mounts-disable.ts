@@ -16,10 +16,10 @@ import { type MountEntry, prefixOf } from '../mounts.ts'
 import { type Namespace, namespacesOf, ROOT, scopeIn } from '../namespaces.ts'
 import { scopeOf, turnOf, txOf } from '../turn.ts'
 import { isFixed, type MountClass, requirePlainPath, tablePath } from './mounts-path.ts'
+import { untilDone } from './until-done.ts'
 
 /** How many entries one transaction touches at most, of each kind. */
 const BATCH = 2_000
-const RETRY_MS = 60_000
 const ATTEMPTS_MAX = 5
 
 /** 204 even when there is no such mount. */
@@ -125,41 +125,23 @@ export async function removeUpTo(
   }
 }
 
-const running = new WeakMap<Core, Promise<void>>()
-const retrying = new WeakSet<Core>()
-
 /**
- * Finishes what disabled mounts have left behind, and again later what could not be finished. Never
- * throws. To be called after each unsealing too: a crash may have come in between.
+ * Finishes what disabled mounts have left behind, and again later what could not be finished. To be
+ * called after each unsealing too: a crash may have come in between.
  */
-export function finishEnding(core: Core): Promise<void> {
-  const before = running.get(core) ?? Promise.resolve()
-  const next = before.then(() => finishAll(core))
-  running.set(core, next)
-  return next
-}
+export const finishEnding = untilDone('a disabled mount could not be cleaned up', finishAll)
 
-async function finishAll(core: Core): Promise<void> {
-  let unfinished = false
-  try {
-    const tx = await core.begin(false)
-    if (!tx) return
-    for (const ns of [ROOT, ...((await namespacesOf(tx))?.byPath.values() ?? [])]) {
-      for (const entry of await core.mounts.ending(scopeIn(tx, ns))) {
-        if (!(await finishOne(core, ns, entry))) unfinished = true
-      }
+async function finishAll(core: Core): Promise<boolean> {
+  const tx = await core.begin(false)
+  // Nothing is to be tried again while sealed: it is, after the unsealing.
+  if (!tx) return true
+  let done = true
+  for (const ns of [ROOT, ...((await namespacesOf(tx))?.byPath.values() ?? [])]) {
+    for (const entry of await core.mounts.ending(scopeIn(tx, ns))) {
+      if (!(await finishOne(core, ns, entry))) done = false
     }
-  } catch (error) {
-    unfinished = true
-    const kind = error instanceof Error ? error.name : 'unknown trouble'
-    core.log('error', `a disabled mount could not be cleaned up: ${kind}`)
   }
-  if (!unfinished || retrying.has(core)) return
-  retrying.add(core)
-  core.clock.after(RETRY_MS, () => {
-    retrying.delete(core)
-    void finishEnding(core)
-  })
+  return done
 }
 
 /** False when leases are left that could not be revoked, or the server is sealed meanwhile. */

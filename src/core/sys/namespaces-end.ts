@@ -7,41 +7,25 @@ import { type Core } from '../core.ts'
 import { leasesUnder } from '../leases.ts'
 import { type Namespace, namespacesOf, saveNamespaces, scopeIn } from '../namespaces.ts'
 import { removeUpTo, transact } from './mounts-disable.ts'
+import { untilDone } from './until-done.ts'
 
 /** How many entries one transaction removes at most. */
 const BATCH = 2_000
-const RETRY_MS = 60_000
 
-const running = new WeakMap<Core, Promise<void>>()
-const retrying = new WeakSet<Core>()
+/** Finishes what deleted namespaces have left, and again later what could not be. */
+export const finishEndingNamespaces = untilDone(
+  'a deleted namespace could not be cleaned up',
+  finishAll,
+)
 
-/** Finishes what deleted namespaces have left, and again later what could not be. Never throws. */
-export function finishEndingNamespaces(core: Core): Promise<void> {
-  const before = running.get(core) ?? Promise.resolve()
-  const next = before.then(() => finishAll(core))
-  running.set(core, next)
-  return next
-}
-
-async function finishAll(core: Core): Promise<void> {
-  let unfinished = false
-  try {
-    const tx = await core.begin(false)
-    const all = tx && (await namespacesOf(tx))
-    for (const namespace of all?.byPath.values() ?? []) {
-      if (namespace.tainted && !(await finishOne(core, namespace))) unfinished = true
-    }
-  } catch (error) {
-    unfinished = true
-    const kind = error instanceof Error ? error.name : 'unknown trouble'
-    core.log('error', `a deleted namespace could not be cleaned up: ${kind}`)
+async function finishAll(core: Core): Promise<boolean> {
+  const tx = await core.begin(false)
+  const all = tx && (await namespacesOf(tx))
+  let done = true
+  for (const namespace of all?.byPath.values() ?? []) {
+    if (namespace.tainted && !(await finishOne(core, namespace))) done = false
   }
-  if (!unfinished || retrying.has(core)) return
-  retrying.add(core)
-  core.clock.after(RETRY_MS, () => {
-    retrying.delete(core)
-    void finishEndingNamespaces(core)
-  })
+  return done
 }
 
 /** False when leases are left that could not be revoked, or the server is sealed meanwhile. */
