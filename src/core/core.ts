@@ -19,6 +19,7 @@ import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { oidcUpkeep } from './identity/oidc/upkeep.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
+import { settleLeaseCounts } from './lease-counts.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import {
   compileMount,
@@ -220,6 +221,7 @@ export function createCore(options: CoreOptions): Core {
     },
     async commit(tx) {
       if (!keep.space) throw new Failure('sealed')
+      await settleLeaseCounts(tx)
       await keep.space.commit(tx)
     },
     grantsOf: (tx, token) => grantsOf(tx, token, clock.now()),

@@ -10,6 +10,7 @@ import { type Due, type Space, type Tx } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random } from '../lib/random.ts'
 import { StoreConflict } from '../storage/store.ts'
+import { settleLeaseCounts } from './lease-counts.ts'
 import { type LeaseEntry } from './leases.ts'
 import { type Mounts } from './mounts.ts'
 import { type PassingEntry, removePassed } from './passing.ts'
@@ -64,6 +65,7 @@ export function expiry(parts: ExpiryParts): Expiry {
       const tx = await space.begin()
       const result = await act(tx)
       try {
+        await settleLeaseCounts(tx)
         if (tx.dirty) await space.commit(tx)
         return result
       } catch (error) {

@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto'
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { base62 } from '../lib/base62.ts'
 import { type Random } from '../lib/random.ts'
+import { noteLease } from './lease-counts.ts'
 import { type Home, idSuffix, type Namespace, namespaceById, prefixOfHome } from './namespaces.ts'
 
 export type LeaseEntry = {
@@ -84,6 +85,7 @@ function retryAt(entry: LeaseEntry): number {
 }
 
 export function forgetLease(tx: Tx, entry: LeaseEntry): void {
+  noteLease(tx, entry, -1)
   tx.remove(`${prefixOfHome(entry.namespace)}lease/${entry.id}`)
   tx.remove(indexPath(entry))
 }

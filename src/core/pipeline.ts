@@ -12,6 +12,7 @@ import { Failure } from '../kit/failure.ts'
 import { type Access } from '../kit/engine.ts'
 import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
+import { withinLeaseCount } from './lease-counts.ts'
 import * as lockout from './lockout.ts'
 import * as place from './place.ts'
 import * as quotas from './quotas.ts'
@@ -45,6 +46,7 @@ const STEPS: readonly Step[] = [
   ['call the endpoint',        'plos',  step.callEndpoint],
   ['forget failed logins',     '.l..',  lockout.forgetFailures],
   ['issue a token or lease',   '.los',  step.issue],
+  ['within the lease count',   'plos',  withinLeaseCount],
   ['wrap the response',        '.los',  step.wrapResponse],
   ['drop what was refused',    'plos!', step.dropRefused],
   ['count a failed login',     '.l..!', lockout.countFailure],

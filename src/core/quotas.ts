@@ -10,6 +10,7 @@ import { type Tx } from '../barrier/space.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
+import { type LeaseCountQuota, QUOTAS_PATH } from './lease-counts.ts'
 import { ROOT } from './namespaces.ts'
 import { RateLimiter, type Verdict } from './rate-limit.ts'
 import { callOf } from './steps.ts'
@@ -36,9 +37,14 @@ export type QuotaConfig = {
   enable_rate_limit_response_headers: boolean
 }
 
-export type QuotaTable = { quotas: readonly RateLimitQuota[]; config: QuotaConfig }
+export type QuotaTable = {
+  quotas: readonly RateLimitQuota[]
+  /** Absent in a table that was written before there were any. */
+  leases?: readonly LeaseCountQuota[]
+  config: QuotaConfig
+}
 
-const PATH = 'sys/quotas'
+const PATH = QUOTAS_PATH
 
 const EMPTY: QuotaTable = {
   quotas: [],

@@ -15,6 +15,7 @@ import { type Keyring } from '../barrier/keyring.ts'
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Random } from '../lib/random.ts'
+import { noteToken } from './lease-counts.ts'
 import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
 import {
   type Home,
@@ -196,6 +197,7 @@ export function tokens(
 
   async function removeOne(tx: Tx, entry: TokenEntry): Promise<void> {
     const home = prefixOfHome(entry.namespace)
+    noteToken(tx, entry, -1)
     tx.remove(`${home}token/${entry.uid}`)
     if (entry.indexed) tx.remove(`${home}token-id/${entry.digest}`)
     if (entry.parent) tx.remove(`token-child/${entry.parent}/${entry.uid}`)
@@ -240,6 +242,7 @@ export function tokens(
       }
       if (entry.parent) tx.put(`token-child/${entry.parent}/${accessor}`, {})
       this.save(tx, entry)
+      noteToken(tx, entry, 1)
       return { id, entry }
     },
     save(tx, entry) {

@@ -28,6 +28,8 @@ export type Request = {
   readonly data: Readonly<Record<string, unknown>>
   readonly token: string | undefined
   readonly wrapTtlSeconds: number
+  /** The wrapping token is to be a JWT. */
+  readonly wrapAsJwt?: boolean
   readonly help?: boolean
   /** The listener was told to answer sys/metrics without a token. */
   readonly openMetrics?: boolean

@@ -8,6 +8,7 @@ export type RequestHeaders = {
   token: string | undefined
   contentType: string
   wrapTtl: string | undefined
+  wrapFormat: string | undefined
   namespace: string | undefined
   vaultRequest: boolean
   hosts: number
@@ -22,6 +23,7 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
     token: undefined,
     contentType: '',
     wrapTtl: undefined,
+    wrapFormat: undefined,
     namespace: undefined,
     vaultRequest: false,
     hosts: 0,
@@ -53,6 +55,9 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
       case 17:
         if (name.toLowerCase() === 'x-vault-namespace') found.namespace ??= value
         else if (name.toLowerCase() === 'transfer-encoding') found.transferEncoding ??= value
+        break
+      case 19:
+        if (name.toLowerCase() === 'x-vault-wrap-format') found.wrapFormat ??= value
         break
     }
   }

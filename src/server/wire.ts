@@ -171,6 +171,7 @@ async function respond(
       data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
+      ...(headers.wrapFormat === 'jwt' && { wrapAsJwt: true }),
       ...(asked.help && { help: true }),
       ...(options.openMetrics && { openMetrics: true }),
       remoteAddress,

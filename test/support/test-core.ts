@@ -47,6 +47,7 @@ export type AskOptions = {
   /** As the header has it. */
   namespace?: string
   wrapTtlSeconds?: number
+  wrapAsJwt?: boolean
   remoteAddress?: string
   help?: boolean
   headers?: Record<string, string>
@@ -138,6 +139,7 @@ function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask']
           data,
           token: 'token' in ask ? ask.token : rootToken,
           wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
+          ...(ask.wrapAsJwt && { wrapAsJwt: true }),
           ...(ask.help && { help: true }),
           remoteAddress: ask.remoteAddress ?? '127.0.0.1',
           remotePort: 4321,

@@ -57,7 +57,6 @@ test('what has nothing to tell answers in its form', async () => {
     ['sys/internal/ui/unauthenticated-messages', 404, undefined],
     ['sys/experiments', 200, { available: [], enabled: [] }],
     ['sys/activation-flags', 200, { activated: [], unactivated: [] }],
-    ['sys/wrapping/pubkey', 400, undefined],
     ['sys/internal/inspect/router/root', 400, undefined],
     ['sys/internal/counters/activity/export', 204, undefined],
     ['sys/license/status', 404, undefined],
