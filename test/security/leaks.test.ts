@@ -23,7 +23,6 @@ const NO_SECRETS: Record<string, string> = {
   'src/core/who-is-asking.ts: request.token === request.token': 'both came with this request',
   'src/core/sys/wrapping.ts: given !== request.token': 'both came with this request',
   'src/core/acl-conditions.ts: key === name': 'names of parameters',
-  'src/core/identity/login.ts: a[key] === b[key]': 'metadata of an alias',
   'src/core/identity/oidc/client.ts: client.key === key': 'names of keys',
   'src/core/identity/oidc/clients.ts: stored.key !== key': 'names of keys',
   'src/core/identity/oidc/key.ts: name === DEFAULT_KEY': 'names of keys',
