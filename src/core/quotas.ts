@@ -44,8 +44,6 @@ export type QuotaTable = {
   config: QuotaConfig
 }
 
-const PATH = QUOTAS_PATH
-
 const EMPTY: QuotaTable = {
   quotas: [],
   config: {
@@ -57,11 +55,11 @@ const EMPTY: QuotaTable = {
 }
 
 export async function quotaTable(tx: Tx): Promise<QuotaTable> {
-  return (await tx.get<QuotaTable>(PATH)) ?? EMPTY
+  return (await tx.get<QuotaTable>(QUOTAS_PATH)) ?? EMPTY
 }
 
 export function saveQuotaTable(tx: Tx, table: QuotaTable): void {
-  tx.put(PATH, table)
+  tx.put(QUOTAS_PATH, table)
 }
 
 /** What an operator needs when everything else is refused. */
@@ -82,7 +80,7 @@ const counted = new WeakMap<Request, Verdict>()
 
 /** Step: refuses who asks too often. Costs no promise while there is no quota. */
 export function withinRateLimit(turn: Turn, core: Core): Promise<void> | void {
-  const table = turn.tx?.get<QuotaTable>(PATH)
+  const table = turn.tx?.get<QuotaTable>(QUOTAS_PATH)
   if (table === undefined) return undefined
   return whenReady(table, (found) => found && limit(turn, core, found))
 }

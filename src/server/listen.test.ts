@@ -30,6 +30,7 @@ const isAlive = async (port: number) => equal((await raw(port, [HEALTH])).status
 test('listen() refuses what the parser refuses, in the form of the API, and closes', async () => {
   await using server = await listening()
   const line = 'POST /v1/secret/data/a HTTP/1.1\r\nHost: a\r\n'
+  const chunked = `${line}Transfer-Encoding: chunked\r\n\r\n`
   const bad: [name: string, status: number, text: string][] = [
     [
       'both lengths',
@@ -47,6 +48,13 @@ test('listen() refuses what the parser refuses, in the form of the API, and clos
     ['another encoding', 400, `${line}Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ['two encodings', 400, `${line}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ['a chunk that lies', 400, `${line}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension cut by LF', 400, `${chunked}2;a\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension with a LF inside', 400, `${chunked}2;a="\n"\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension with a CR inside', 400, `${chunked}2;a\rb\r\n{}\r\n0\r\n\r\n`],
+    ['a large chunk extension', 400, `${chunked}2;${'a'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk that ends in LF', 400, `${chunked}2\r\n{}\n0\r\n\r\n`],
+    ['HTTP/0.9', 400, 'GET /v1/sys/health\r\n\r\n'],
+    ['HTTP/2.0 in one line', 400, 'GET /v1/sys/health HTTP/2.0\r\nHost: a\r\n\r\n'],
     ['no Host', 400, 'GET /v1/sys/health HTTP/1.1\r\n\r\n'],
     ['two Hosts', 400, 'GET /v1/sys/health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
     ['a method in lower case', 400, 'get /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n'],

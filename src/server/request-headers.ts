@@ -67,6 +67,8 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
 
 /** What is wrong with the frame of a request: what a proxy could see in another way than we do. */
 export function frameTrouble(headers: RequestHeaders, httpVersion: string): string | undefined {
+  // The parser takes 0.9 and 2.0 as well, whose frames are others.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'expected HTTP/1.1'
   if (headers.hosts > 1 || (headers.hosts === 0 && httpVersion === '1.1')) {
     return 'expected one Host header'
   }

@@ -6,10 +6,9 @@
  *   entry(key, revision, value, due)   value NULL = deleted at that revision (kept for `changes`)
  *   meta(name, value)                  revision: the newest; forgotten: deletions up to here are purged
  */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, existsSync } from 'node:fs'
 import { type DatabaseSync, type StatementSync } from 'node:sqlite'
-import { openDatabase } from './sqlite-file.ts'
+import { openAtStart, openDatabase } from './sqlite-file.ts'
 import { sqliteWriter } from './sqlite-writer.ts'
 import { type Changes, endOf, type Entry, type Page, type Store } from './store.ts'
 
@@ -19,9 +18,8 @@ export type SqliteOptions = {
 }
 
 export function sqliteStore({ path }: SqliteOptions): Store {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const fresh = !existsSync(path)
-  let db = openDatabase(path)
+  let db = openAtStart(path)
   if (fresh) chmodSync(path, 0o600)
   let read = statements(db)
   const writer = sqliteWriter(path)

@@ -79,6 +79,11 @@ export class StoreConflict extends Error {
   }
 }
 
+/** Where the store is to be, it cannot be. The message says why and is for the operator. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable'
+}
+
 /** The smallest string that sorts after everything that starts with `prefix` (keys are ASCII). */
 export function endOf(prefix: string): string {
   if (prefix === '') return '\x7f'
