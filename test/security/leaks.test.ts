@@ -166,8 +166,8 @@ test('S30 a client that fails prints no secret: 100 failures of the library', as
   fake.tokens.set(CANARY, { ttl: 3600, renewable: true })
   let failures = 0
   const texts: string[] = []
-  process.stdout.write = keep as typeof out
-  process.stderr.write = keep as typeof err
+  process.stdout.write = keep
+  process.stderr.write = keep
   try {
     for (let i = 0; i < 144; i++) {
       const client = await connect({
@@ -184,7 +184,7 @@ test('S30 a client that fails prints no secret: 100 failures of the library', as
         else await client.kv().write('a', { password: CANARY })
       } catch (error) {
         failures++
-        texts.push(String((error as Error).message), JSON.stringify(error))
+        texts.push((error as Error).message, JSON.stringify(error))
       }
       once = false
       await client.close()
