@@ -203,6 +203,8 @@ test('S27 no route that is open to strangers changes anything whose answer canno
   // Keys that the server makes for itself when their public half is first asked for.
   await t.ask('read', 'identity/oidc/.well-known/keys')
   await t.ask('read', 'sys/wrapping/pubkey')
+  // Who has proven who they are is an entity from then on.
+  await t.ask('write', 'auth/userpass/login/a', { password: 'right' })
   let asked = 0
   const before = await state()
   audit.failWhen = ON_ANSWERS

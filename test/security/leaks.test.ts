@@ -155,9 +155,8 @@ const BROKEN: readonly (() => FakeAnswer)[] = [
   () => ({ status: 200, body: '', headers: { 'content-encoding': 'gzip' } }),
 ]
 
-test('S30 a client that fails prints no secret: 100 failures of the library', async () => {
+test('S30 a client that fails prints no secret: 100 failures of the library', async (t) => {
   const printed: string[] = []
-  const [out, err] = [process.stdout.write, process.stderr.write]
   const keep = (chunk: string | Uint8Array) => {
     printed.push(chunk.toString())
     return true
@@ -166,8 +165,8 @@ test('S30 a client that fails prints no secret: 100 failures of the library', as
   fake.tokens.set(CANARY, { ttl: 3600, renewable: true })
   let failures = 0
   const texts: string[] = []
-  process.stdout.write = keep
-  process.stderr.write = keep
+  t.mock.method(process.stdout, 'write', keep)
+  t.mock.method(process.stderr, 'write', keep)
   try {
     for (let i = 0; i < 144; i++) {
       const client = await connect({
@@ -190,8 +189,7 @@ test('S30 a client that fails prints no secret: 100 failures of the library', as
       await client.close()
     }
   } finally {
-    process.stdout.write = out
-    process.stderr.write = err
+    t.mock.restoreAll()
   }
   ok(failures >= 100, `${failures} failures`)
   for (const text of [...printed, ...texts]) ok(!text.includes(CANARY), text)
