@@ -20,7 +20,7 @@ import { parseBool } from '../schema/field.ts'
 import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
 import { type CrossOrigin, crossOrigin, originOf } from './cors.ts'
 import { plainAddress } from './forwarded.ts'
-import { DISGUISES } from './list-method.ts'
+import { methodOf } from './list-method.ts'
 import { isTls, peerCertificates } from './peer-certificates.ts'
 import { type OpenStreams, sendStream } from './stream.ts'
 import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
@@ -98,8 +98,7 @@ async function writtenDown(
 ): Promise<Failure> {
   // Who comes in a flood is turned away at no cost.
   if (failure.code === 'overloaded') return failure
-  const method = request.method ?? ''
-  const verb = VERBS[DISGUISES[method] ?? method]
+  const verb = VERBS[methodOf(request)]
   if (!verb) return failure
   try {
     const path = (request.url ?? '').split('?')[0]!.replace(/^\/v1\//, '')
@@ -140,7 +139,7 @@ async function respond(
   const url = request.url ?? '/'
   const mark = url.indexOf('?')
   const urlPath = mark < 0 ? url : url.slice(0, mark)
-  const method = DISGUISES[request.method ?? ''] ?? request.method ?? ''
+  const method = methodOf(request)
   if (!urlPath.startsWith('/v1/')) return elsewhere(urlPath)
   const verb = VERBS[method]
   if (!verb) return json(405, '{"errors":[]}')
