@@ -7,8 +7,9 @@
  * The iv authenticates the name and binds it to its folder. What a thief of the file still sees:
  * the shape of the tree, how long names are, and which folders changed when.
  */
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { deriveKey, TamperedError } from '../crypto/aead.ts'
+import { hmac } from '../crypto/hmac.ts'
 
 const IV_BYTES = 16
 /** Rooms whose names come from us (times, counters, digests), and which must sort on disk. */
@@ -23,7 +24,7 @@ export type Names = {
 }
 
 export function names(key: Uint8Array): Names {
-  const macKey = deriveKey(key, 'names/iv/v1')
+  const mac = hmac('sha256', deriveKey(key, 'names/iv/v1'))
   const cipherKey = deriveKey(key, 'names/cipher/v1')
   // Two generations: when the young one is full it becomes the old one, and the old one is dropped.
   let young = new Map<string, string>()
@@ -32,12 +33,7 @@ export function names(key: Uint8Array): Names {
   let shown = new Map<string, string>()
 
   const ivOf = (folder: string, segment: string) =>
-    createHmac('sha256', macKey)
-      .update(folder)
-      .update('\0')
-      .update(segment)
-      .digest()
-      .subarray(0, IV_BYTES)
+    Buffer.from(mac(`${folder}\0${segment}`, 'latin1').slice(0, IV_BYTES), 'latin1')
 
   function hideSegment(folder: string, segment: string): string {
     const iv = ivOf(folder, segment)

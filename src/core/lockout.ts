@@ -10,9 +10,10 @@
  * least. To push out one that counts against a real user, a guesser would have to fail with more than
  * a hundred thousand other names before each next guess.
  */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
+import { type Hmac, hmac } from '../crypto/hmac.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
 import { type MountEntry } from './mounts.ts'
@@ -88,14 +89,13 @@ const fold = (name: string) =>
     .toLowerCase()
     .replace(/[\s\p{C}]+/gu, '')
 
-const bucketKeys = new WeakMap<Keyring, Buffer>()
+const bucketMacs = new WeakMap<Keyring, Hmac>()
 
 /** Under a key, so that nobody can choose names that meet in one bucket. */
 function bucketOf({ keyring }: Tx, user: string): string {
-  let key = bucketKeys.get(keyring)
-  if (!key) bucketKeys.set(keyring, (key = keyring.derive('lockout/bucket/v1')))
-  const digest = createHmac('sha256', key).update(user).digest()
-  return String(digest.readUInt32BE(0) % BUCKETS)
+  let mac = bucketMacs.get(keyring)
+  if (!mac) bucketMacs.set(keyring, (mac = hmac('sha256', keyring.derive('lockout/bucket/v1'))))
+  return String(Number.parseInt(mac(user, 'hex').slice(0, 8), 16) % BUCKETS)
 }
 
 const bucketsAt = (mountUuid: string) => `lockout/${mountUuid}/`
