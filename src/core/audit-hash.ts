@@ -50,13 +50,15 @@ export function hasher(salt: string): Hasher {
     if (Array.isArray(value)) return `[${value.map((item) => hashed(item, clear)).join(',')}]`
     if (typeof value !== 'object' || value === null || isRawJson(value)) return leaf(value)
     if (value instanceof JsonText) return hashed(value.value, clear)
-    const parts: string[] = []
-    for (const [name, item] of Object.entries(value)) {
+    let text = ''
+    for (const name of Object.keys(value)) {
+      const item = (value as Record<string, unknown>)[name]
       if (item === undefined) continue
-      const text = clear.has(name) ? JSON.stringify(item) : hashed(item, clear)
-      parts.push(`${JSON.stringify(name)}:${text}`)
+      text += text === '' ? '{' : ','
+      text += `${JSON.stringify(name)}:`
+      text += clear.has(name) ? JSON.stringify(item) : hashed(item, clear)
     }
-    return `{${parts.join(',')}}`
+    return text === '' ? '{}' : `${text}}`
   }
 
   return {
