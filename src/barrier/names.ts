@@ -7,8 +7,9 @@
  * The iv authenticates the name and binds it to its folder. What a thief of the file still sees:
  * the shape of the tree, how long names are, and which folders changed when.
  */
-import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { deriveKey, TamperedError } from '../crypto/aead.ts'
+import { counterMode } from '../crypto/counter-mode.ts'
 import { hmac } from '../crypto/hmac.ts'
 
 const IV_BYTES = 16
@@ -25,7 +26,7 @@ export type Names = {
 
 export function names(key: Uint8Array): Names {
   const mac = hmac('sha256', deriveKey(key, 'names/iv/v1'))
-  const cipherKey = deriveKey(key, 'names/cipher/v1')
+  const stream = counterMode(deriveKey(key, 'names/cipher/v1'))
   // Two generations: when the young one is full it becomes the old one, and the old one is dropped.
   let young = new Map<string, string>()
   let old = new Map<string, string>()
@@ -37,8 +38,7 @@ export function names(key: Uint8Array): Names {
 
   function hideSegment(folder: string, segment: string): string {
     const iv = ivOf(folder, segment)
-    const cipher = createCipheriv('aes-256-ctr', cipherKey, iv)
-    return Buffer.concat([iv, cipher.update(segment, 'utf8')]).toString('base64url')
+    return Buffer.concat([iv, stream(iv, Buffer.from(segment))]).toString('base64url')
   }
 
   function hide(path: string): string {
@@ -77,8 +77,7 @@ export function names(key: Uint8Array): Names {
     const isFolder = hidden.endsWith('/')
     const bytes = Buffer.from(isFolder ? hidden.slice(0, -1) : hidden, 'base64url')
     const iv = bytes.subarray(0, IV_BYTES)
-    const cipher = createDecipheriv('aes-256-ctr', cipherKey, iv)
-    const segment = cipher.update(bytes.subarray(IV_BYTES)).toString('utf8')
+    const segment = stream(iv, bytes.subarray(IV_BYTES)).toString('utf8')
     if (!timingSafeEqual(iv, ivOf(folder, segment))) {
       throw new TamperedError('a stored name does not authenticate')
     }
