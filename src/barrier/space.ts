@@ -8,18 +8,11 @@
  */
 import { parseJson } from '../lib/json.ts'
 import { type Awaitable, type Page, type Store, type Write } from '../storage/store.ts'
+import { type Cached, Written } from './cached.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
 import { type Names, names } from './names.ts'
 import { pageOf } from './page.ts'
 import { keyUsage, type KeyUsage } from './usage.ts'
-
-export type Cached = {
-  readonly path: string
-  readonly key: string
-  /** 0 = there is no such entry. */
-  readonly revision: number
-  readonly value: object | undefined
-}
 
 /** Writes below the barrier that belong into the same batch, and keys that must not be there. */
 export type Also = { writes?: readonly Write[]; absent?: readonly string[] }
@@ -104,7 +97,8 @@ export class Space {
       if (key === KEYRING_KEY) await this.#reloadKeyring()
       this.#forget(key, at)
     }
-    this.#revision = changes.revision
+    // A commit that came in meanwhile may have gone on from there.
+    this.#revision = Math.max(this.#revision, changes.revision)
   }
 
   /** Drops what has changed, unless it is what this process itself has written then. */
@@ -144,15 +138,22 @@ export class Space {
 
   async fetch(path: string): Promise<Cached> {
     const key = this.#names.hide(path)
+    const asOf = this.#revision
     const found = this.store.get(key)
     const entry = found instanceof Promise ? await found : found
-    if (!entry) return this.#remember({ path, key, revision: 0, value: undefined })
+    // What a later process has written stays out: the cache is a picture of one revision. So does
+    // what was asked for before the picture changed.
+    const keep = asOf === this.#revision
+    if (!entry) {
+      const absent = { path, key, revision: 0, value: undefined }
+      return keep ? this.#remember(absent) : absent
+    }
     const plain = this.#keyring.openRecord(key, entry.value)
     const value = parseJson(plain.toString('utf8')) as object
     const cached = { path, key, revision: entry.revision, value }
-    // What a later process has written stays out: the cache is a picture of one revision.
-    const keep = mayCache(path, plain.length) && entry.revision <= this.#revision
-    return keep ? this.#remember(cached) : cached
+    return keep && entry.revision <= asOf && mayCache(path, plain.length)
+      ? this.#remember(cached)
+      : cached
   }
 
   #remember(cached: Cached): Cached {
@@ -186,16 +187,19 @@ export class Space {
     if (!this.#usage.take(writes.length)) await this.#usage.refill(writes.length)
     const batch: Write[] = [...(also.writes ?? [])]
     const written: { path: string; key: string; text: string }[] = []
+    const dropped: string[] = []
     for (const [path, value] of writes) {
       const key = this.#names.hide(path)
       if (value === undefined) {
         batch.push({ key, value })
+        dropped.push(key)
         continue
       }
       const due = tx.dueOf(path)
       const text = JSON.stringify(value)
       const sealed = this.#keyring.sealRecord(key, Buffer.from(text))
       if (mayCache(path, text.length)) written.push({ path, key, text })
+      else dropped.push(key)
       batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
     }
     const expect = tx.expectations()
@@ -204,7 +208,13 @@ export class Space {
     // Once the refresh has gone past this revision, it may already know of a later writer; what was
     // written here is then no longer sure to be what stands there.
     if (this.#revision < revision) {
-      for (const own of written) this.#remember(writtenEntry({ ...own, revision }))
+      for (const own of written) this.#remember(new Written(own, revision))
+    }
+    // Nobody else has written between: with this write the picture is that of its revision, and the
+    // store need not be asked for what this process knows.
+    if (revision === this.#revision + 1 && !also.writes) {
+      for (const key of dropped) this.#forget(key, revision)
+      this.#revision = revision
     }
     // Whoever comes after this must see it, even in the same turn.
     this.#asked = false
@@ -236,23 +246,6 @@ export class Space {
   /** How many records the newest key has sealed, by the persisted count (never too low). */
   encryptions(): Promise<number> {
     return this.#usage.total()
-  }
-}
-
-/**
- * What was just written, as it would be read: parsed from its text, so that a handler never gets an
- * object another one has made, but only when somebody asks.
- */
-function writtenEntry(made: { path: string; key: string; text: string; revision: number }): Cached {
-  let value: object | undefined
-  return {
-    path: made.path,
-    key: made.key,
-    revision: made.revision,
-    get value() {
-      value ??= parseJson(made.text) as object
-      return value
-    },
   }
 }
 

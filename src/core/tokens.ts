@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
 import { type Scope, type Tx } from '../barrier/space.ts'
+import { type Hmac, hmac } from '../crypto/hmac.ts'
 import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Random } from '../lib/random.ts'
 import { noteToken } from './lease-counts.ts'
@@ -110,13 +111,16 @@ export type Tokens = {
   accessors(scope: Scope): Promise<string[]>
 }
 
-type TokenKeys = { digest: Buffer; batch: Buffer }
+type TokenKeys = { digest: Hmac; batch: Buffer }
 const derived = new WeakMap<Keyring, TokenKeys>()
 
 function keysOf({ keyring }: Tx): TokenKeys {
   let keys = derived.get(keyring)
   if (!keys) {
-    keys = { digest: keyring.derive('tokens/digest/v1'), batch: keyring.derive('tokens/batch/v1') }
+    keys = {
+      digest: hmac('sha256', keyring.derive('tokens/digest/v1')),
+      batch: keyring.derive('tokens/batch/v1'),
+    }
     derived.set(keyring, keys)
   }
   return keys

@@ -11,7 +11,7 @@ import { getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openDatabase } from './sqlite-file.ts'
-import { type Job, pack, type PackedGroup, unpack } from './sqlite-message.ts'
+import { type Job, packer, type PackedGroup, unpacker } from './sqlite-message.ts'
 import { endOf, type Expect, StoreConflict, type Write } from './store.ts'
 
 /** A revision, 'conflict', or the text of a storage error (which names files, never values). */
@@ -74,6 +74,7 @@ export function sqliteWriter(path: string): Writer {
   // Last, for listening refs it again: a store that is only open must not keep a process alive.
   worker.unref()
 
+  const pack = packer()
   const send = () => {
     const jobs = queue
     queue = []
@@ -105,6 +106,7 @@ function serve(path: string): void {
   let open: Committer | undefined
   let jobs: Job[] = []
   const port = parentPort!
+  const unpack = unpacker()
   const commit = () => {
     const group = jobs
     jobs = []
