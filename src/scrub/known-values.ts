@@ -3,7 +3,7 @@
  * added: what was current yesterday opens doors until it is revoked, and longer in old logs.
  */
 import { createHmac } from 'node:crypto'
-import { formsOf } from './encodings.ts'
+import { formsOf } from '../rules/encodings.ts'
 import { type MultiMatch, multiMatch } from './multi-match.ts'
 
 export type KnownValue = {

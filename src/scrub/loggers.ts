@@ -11,8 +11,9 @@ import { type Scrubber } from './scrubber.ts'
 export function scrubDestination(
   scrubber: Scrubber,
   to: { write(text: string): unknown } = process.stdout,
-): { write(text: string): void } {
-  return { write: (text) => void to.write(scrubber.text(text)) }
+): { readonly writable: true; write(text: string): void } {
+  // By `writable`, pino tells a destination from its options.
+  return { writable: true, write: (text) => void to.write(scrubber.text(text)) }
 }
 
 type Info = { [key: string | symbol]: unknown }

@@ -39,14 +39,19 @@ export function guardResponse(response: ServerResponse, scrubber: Scrubber): voi
   let head: unknown[] | undefined
   let through: Transform | undefined
 
-  /** What was said about the body, before it is known whether it stays so. */
+  /**
+   * Sends the head, with the length that the body has now; undefined = it is not known. Said by us,
+   * because Node's own implicit head would come back to the `writeHead` below.
+   */
   function begin(length: number | undefined): void {
-    if (!response.headersSent && head) takeHeaders(response, head)
-    if (!response.headersSent && response.hasHeader('content-length')) {
+    if (response.headersSent) return
+    const [status, second] = head ?? [response.statusCode]
+    if (head) takeHeaders(response, head)
+    if (response.hasHeader('content-length')) {
       response.removeHeader('content-length')
       if (length !== undefined) response.setHeader('content-length', length)
     }
-    if (head) writeHead(head[0], ...(typeof head[1] === 'string' ? [head[1]] : []))
+    writeHead(status, ...(typeof second === 'string' ? [second] : []))
     head = undefined
   }
 
@@ -93,7 +98,7 @@ export function guardResponse(response: ServerResponse, scrubber: Scrubber): voi
       return response
     }
     if (chunk === undefined || chunk === null) {
-      if (head) writeHead(...head)
+      if (!response.headersSent) writeHead(...(head ?? [response.statusCode]))
       return end()
     }
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, charset) : (chunk as Uint8Array)
