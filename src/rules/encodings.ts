@@ -66,8 +66,9 @@ function leavesOf(json: string): string[] {
 
 /** As text, with what different writers do to quotes, controls and what is not ASCII. */
 function textForms(text: string): string[] {
-  // Nothing in it that anybody would escape: most keys and tokens.
-  if (/^[\w.-]*$/.test(text)) return [text]
+  const strict = percentEncoded(text).replace(/[-_.!~*'()]/g, escapeByte)
+  // Nothing else in it that anybody would escape: most keys and tokens.
+  if (/^[\w.-]*$/.test(text)) return [text, strict, lowerEscapes(strict)]
   const json = JSON.stringify(text).slice(1, -1)
   const ascii = json.replace(/[^ -~]/g, escapeUnit)
   const percent = percentEncoded(text)
@@ -88,9 +89,10 @@ function textForms(text: string): string[] {
     text.replace(/[^\w@%+=:,./-]/g, String.raw`\$&`),
     percent,
     percent.replaceAll('%20', '+'),
-    percent.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()),
-    percent.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()).replaceAll('%20', '+'),
+    lowerEscapes(percent),
+    lowerEscapes(percent).replaceAll('%20', '+'),
     percent.replace(/[!'()*]/g, escapeByte),
+    strict,
     encodeURI(text.toWellFormed()),
     percentEncoded(percent),
     html(text),
@@ -102,6 +104,8 @@ function textForms(text: string): string[] {
 
 const escapeUnit = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 const escapeByte = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
+const lowerEscapes = (text: string) =>
+  text.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
 const percentEncoded = (text: string) => encodeURIComponent(text.toWellFormed())
 
 const HTML: Record<string, string> = {
