@@ -48,10 +48,13 @@ export const command = defineCommand({
       ...(at.flags.rules && { rules: compileRules() }),
     })
     if (at.flags.env) addEnvironment(scrubber, at)
+    // Most of an environment is no secret; of what was named, the user is told.
+    const before = scrubber.leftOut
     for (const path of at.flags.from) await addSecret(scrubber, at, path)
-    if (scrubber.leftOut > 0) {
-      const what = scrubber.leftOut === 1 ? 'value is' : 'values are'
-      at.io.stderr.write(`scrub: ${scrubber.leftOut} ${what} too short or plain to be looked for\n`)
+    const leftOut = scrubber.leftOut - before
+    if (leftOut > 0) {
+      const what = leftOut === 1 ? 'value is' : 'values are'
+      at.io.stderr.write(`scrub: ${leftOut} ${what} too short or plain to be looked for\n`)
     }
     const clean = at.io.stdin.pipe(scrubStream(scrubber))
     for await (const bytes of clean as AsyncIterable<Uint8Array>) {
