@@ -13,8 +13,11 @@ export const FORM_BYTES_MAX = 4096
 const PART_CHARS_MIN = 8
 const LEAVES_MAX = 1000
 
-/** All forms of `value`, each as the bytes that would be in a log; none twice. */
-export function formsOf(value: string): Buffer[] {
+/**
+ * All forms of `value`, each as the bytes that would be in a log; none twice. Of its lines and leaves
+ * only those that `accepts` takes.
+ */
+export function formsOf(value: string, accepts: (part: string) => boolean = () => true): Buffer[] {
   const found = new Map<string, Buffer>()
   const add = (form: Buffer) => {
     for (let at = 0; at < form.length; at += FORM_BYTES_MAX) {
@@ -23,6 +26,7 @@ export function formsOf(value: string): Buffer[] {
     }
   }
   for (const text of partsOf(value)) {
+    if (text !== value && !accepts(text)) continue
     const bytes = Buffer.from(text)
     for (const form of textForms(text)) add(Buffer.from(form))
     for (const form of base64Forms(bytes)) add(Buffer.from(form, 'latin1'))

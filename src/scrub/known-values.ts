@@ -52,7 +52,7 @@ export function knownValues(
   function compile(): MultiMatch {
     const patterns = new Map<string, { bytes: Buffer; label: Buffer }>()
     for (const [value, { label }] of byValue) {
-      for (const bytes of formsOf(value)) {
+      for (const bytes of formsOf(value, isTelling)) {
         const id = bytes.toString('latin1')
         if (!patterns.has(id)) patterns.set(id, { bytes, label })
       }
