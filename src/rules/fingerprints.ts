@@ -103,7 +103,7 @@ export function makeIndex(
     issued: new Date(now).toISOString(),
     key: key.toString('base64'),
     // Sorted, so that their order says nothing about which forms belong together.
-    entries: Buffer.concat(entries.sort(Buffer.compare)).toString('base64'),
+    entries: Buffer.concat(entries.sort((a, b) => Buffer.compare(a, b))).toString('base64'),
     refs,
     left_out: leftOut,
   }
@@ -123,8 +123,9 @@ type Entry = { length: number; mac: Buffer; ref: SecretRef }
 
 /** Throws a TypeError that says what is wrong with the index. */
 export function openIndex(index: FingerprintIndex): IndexMatcher {
-  const { format, refs } = index
-  if (format !== FORMAT) throw new TypeError(`the index is not of the form ${FORMAT}`)
+  const { refs } = index
+  if ((index.format as string) !== FORMAT)
+    throw new TypeError(`the index is not of the form ${FORMAT}`)
   const key = Buffer.from(index.key, 'base64')
   const packed = Buffer.from(index.entries, 'base64')
   if (key.length !== 32)

@@ -26,7 +26,7 @@ export function guardProcess(scrubber: Scrubber, options: GuardOptions = {}): ()
   const { writeSync } = fs
   const rawDebug = rawDebugOf(process)
   const outs = new Map<number, Out>(
-    [1, 2].map((fd) => [fd, { fd, held: held(scrubber, { rules: scrubber.hasRules }) }]),
+    [1, 2].map((fd) => [fd, { fd, held: held(scrubber, { rules: scrubber.byLines }) }]),
   )
 
   /** Everything at once, also where the other end is slow: this runs when the process ends. */

@@ -103,5 +103,5 @@ const tagOf = (key: Uint8Array, text: string) =>
   createHmac('sha256', key).update(text).digest('hex').slice(0, 12)
 
 /** A name comes from a path that somebody chose: it must not write lines or colours of its own. */
-const printable = (name: string) =>
+export const printable = (name: string) =>
   name.replace(/[^\x20-\x7e]|[[\]]/g, '?').slice(0, NAME_MAX) || 'unnamed'

@@ -4,7 +4,8 @@
  * either.
  */
 import { randomBytes } from 'node:crypto'
-import { type KnownOptions, type KnownValue, knownValues } from './known-values.ts'
+import { type IndexMatcher } from '../rules/fingerprints.ts'
+import { type KnownOptions, type KnownValue, knownValues, printable } from './known-values.ts'
 
 /** What finds secrets by their looks; positions in characters, in the order of their beginning. */
 export type Rules = {
@@ -14,6 +15,8 @@ export type Rules = {
 export type ScrubberOptions = KnownOptions & {
   readonly values?: Iterable<KnownValue>
   readonly rules?: Rules
+  /** Secrets that are known by their fingerprints only. */
+  readonly index?: Pick<IndexMatcher, 'find'>
 }
 
 /** Bytes from `start` on are replaced up to `end`. */
@@ -32,14 +35,15 @@ export type Scrubber = {
   known(): Iterable<KnownValue>
   /** Told of every value that is added from now on, until what is returned is called. */
   onAdd(told: (known: KnownValue) => void): () => void
-  readonly hasRules: boolean
+  /** Whether lines must be whole before all is found that can be. */
+  readonly byLines: boolean
   /** Known values, and those that were too short or plain to become one. */
   readonly size: number
   readonly leftOut: number
 }
 
 export function createScrubber(options: ScrubberOptions = {}): Scrubber {
-  const { rules } = options
+  const { rules, index } = options
   const known = knownValues({ ...options, random: randomBytes })
   for (const value of options.values ?? []) known.add(value)
   const listeners = new Set<(known: KnownValue) => void>()
@@ -57,7 +61,17 @@ export function createScrubber(options: ScrubberOptions = {}): Scrubber {
   function cuts(bytes: Uint8Array, bounds = { rulesFrom: 0, rulesTo: bytes.length }): Cut[] {
     const found: Cut[] = known.size === 0 ? [] : knownCuts(bytes)
     const byRule = ruleCuts(bytes, bounds.rulesFrom, bounds.rulesTo)
-    return byRule.length === 0 ? found : merge([...found, ...byRule])
+    const byIndex = indexCuts(bytes, bounds.rulesFrom, bounds.rulesTo)
+    if (byRule.length + byIndex.length === 0) return found
+    return merge([...found, ...byIndex, ...byRule])
+  }
+
+  function indexCuts(bytes: Uint8Array, from: number, to: number): Cut[] {
+    if (!index || to <= from) return []
+    return index.find(bytes.subarray(from, to)).map(({ start, end, ref }) => {
+      const label = Buffer.from(`[secret ${printable(`${ref.path}#${ref.field} v${ref.version}`)}]`)
+      return { start: start + from, end: end + from, label, known: true }
+    })
   }
 
   function knownCuts(bytes: Uint8Array): Cut[] {
@@ -96,7 +110,7 @@ export function createScrubber(options: ScrubberOptions = {}): Scrubber {
     cuts,
     mayBegin: (bytes, from) =>
       known.size === 0 ? bytes.length : known.matcher.mayBegin(bytes, from),
-    hasRules: rules !== undefined,
+    byLines: rules !== undefined || index !== undefined,
     get size() {
       return known.size
     },

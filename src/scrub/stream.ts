@@ -4,7 +4,7 @@ import { held } from './held.ts'
 import { type Scrubber } from './scrubber.ts'
 
 export type StreamOptions = {
-  /** Look at whole lines by the rules too. Default: whether the scrubber has rules. */
+  /** Look at whole lines too. Default: whether the scrubber has rules or an index. */
   readonly rules?: boolean
   /** How long a line without an end, such as a prompt, waits for more. Default 100. */
   readonly letGoMs?: number
@@ -14,7 +14,7 @@ const LET_GO_MS = 100
 
 /** Bytes in, clean bytes out. The timer of what is held keeps no process alive. */
 export function scrubStream(scrubber: Scrubber, options: StreamOptions = {}): Transform {
-  const { rules = scrubber.hasRules, letGoMs = LET_GO_MS } = options
+  const { rules = scrubber.byLines, letGoMs = LET_GO_MS } = options
   const state = held(scrubber, { rules })
   let timer: ReturnType<typeof setTimeout> | undefined
 

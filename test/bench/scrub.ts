@@ -48,7 +48,7 @@ export function benchScrub(): { what: string; rate: number }[] {
   const rules = compileRules()
   const through = (options: Parameters<typeof createScrubber>[0]) => {
     const scrubber = createScrubber(options)
-    const state = held(scrubber, { rules: scrubber.hasRules })
+    const state = held(scrubber, { rules: scrubber.byLines })
     return (chunk: Uint8Array) => state.push(chunk)
   }
   return [

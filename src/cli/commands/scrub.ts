@@ -8,11 +8,13 @@ import { createScrubber, type Scrubber } from '../../scrub/scrubber.ts'
 import { scrubStream } from '../../scrub/stream.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
+import { indexFromFile } from './fingerprints-file.ts'
 import { locate } from './kv/place.ts'
 
 const flags = {
   env: flag.bool('Hide the values of environment variables whose names say that they are secret.'),
   from: flag.list('Hide what this KV secret holds now. May be given many times.'),
+  index: flag.string('Hide what this file of `coffer fingerprints` knows.'),
   rules: flag.bool('Hide what looks like a secret by the rules, too.', { default: true }),
   show: flag.string('In the place of a secret: where it is kept, or a tag.', {
     default: 'name',
@@ -46,6 +48,7 @@ export const command = defineCommand({
       show,
       ...(key !== undefined && { key: keyIn(key) }),
       ...(at.flags.rules && { rules: compileRules() }),
+      ...(at.flags.index !== undefined && { index: indexFromFile(at.flags.index) }),
     })
     if (at.flags.env) addEnvironment(scrubber, at)
     // Most of an environment is no secret; of what was named, the user is told.
