@@ -4,7 +4,7 @@
  */
 import { endsInBase62Crc } from './checksum.ts'
 import { type Rule, type Severity } from './rule.ts'
-import { isPlaceholder, looksRandom } from './value.ts'
+import { isMasked, looksRandom } from './value.ts'
 
 type Check = NonNullable<Rule['check']>
 type More = {
@@ -12,8 +12,15 @@ type More = {
   readonly check?: Check
   readonly no?: readonly string[]
   readonly glued?: boolean
-  readonly back?: number
+  readonly back?: Rule['back']
+  /** Instead of the prefix: the whole token is in the pattern then, unless `prefix` keeps it. */
   readonly keywords?: readonly string[]
+  readonly prefix?: boolean
+  readonly inside?: boolean
+  /** Repeated letters count too: where a provider's form leaves no doubt what was meant. */
+  readonly masked?: boolean
+  /** What the name and the form say is enough; the value need not look random. */
+  readonly plain?: boolean
 }
 
 /** `[id, title, prefix, the rest as a pattern, a sample as a recipe]`. The provider is the id's first word. */
@@ -37,13 +44,19 @@ function tokenRule([id, title, prefix, rest, sample, more = {}]: TokenRow): Rule
     provider: providerOf(id),
     place: 'keyword',
     keywords: more.keywords ?? [prefix.toLowerCase()],
-    pattern: new RegExp(`${more.keywords === undefined ? literal : ''}${rest}(?![\\w-]{3})`),
+    pattern: new RegExp(
+      `${more.keywords === undefined || more.prefix === true ? literal : ''}${rest}(?![\\w-])`,
+    ),
     check: (secret, match) =>
-      !isPlaceholder(secret.slice(prefix.length)) && (check === undefined || check(secret, match)),
+      (more.masked === true || !isMasked(secret.slice(prefix.length))) &&
+      (check === undefined || check(secret, match)),
     severity: more.severity ?? 'high',
     ...(more.glued === undefined ? {} : { glued: more.glued }),
     ...(more.back === undefined ? {} : { back: more.back }),
-    samples: { yes: [sample], no: more.no ?? [`${prefix}short`, `x${sample}`] },
+    samples: {
+      yes: [sample],
+      no: more.no ?? [`${prefix}short`, ...(more.glued === true ? [] : [`x${sample}`])],
+    },
   }
 }
 
@@ -68,10 +81,12 @@ function valueRule([id, title, keywords, value, sample, more = {}]: ValueRow): R
     provider: providerOf(id),
     place: 'value',
     keywords,
-    pattern: new RegExp(`(${value})(?![\\w-])`),
+    pattern: new RegExp(`(?:${value})(?![\\w-])`),
     check: (secret, match, assigned) =>
-      looksRandom(secret) && (check === undefined || check(secret, match, assigned)),
+      (more.plain === true || looksRandom(secret)) &&
+      (check === undefined || check(secret, match, assigned)),
     severity: more.severity ?? 'medium',
+    ...(more.inside === undefined ? {} : { inside: more.inside }),
     samples: {
       yes: [`${name}_key = "${sample}"`],
       no: more.no ?? [`${name}_key = "<your-${name}-key>"`, `${name}_key = get_${name}_key()`],
@@ -82,4 +97,5 @@ function valueRule([id, title, keywords, value, sample, more = {}]: ValueRow): R
 const providerOf = (id: string) => id.slice(0, id.includes('-') ? id.indexOf('-') : undefined)
 
 /** For tokens with a checksum of GitHub's kind: right, or at least as random as the real ones. */
-export const crcOrRandom: Check = (secret) => endsInBase62Crc(secret) || looksRandom(secret)
+export const crcOrRandom = (secret: string): boolean =>
+  endsInBase62Crc(secret) || looksRandom(secret)

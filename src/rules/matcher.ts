@@ -59,7 +59,7 @@ export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
   }
 }
 
-type Compiled = { readonly rule: Rule; readonly pattern: RegExp; readonly back: number }
+type Compiled = { readonly rule: Rule; readonly pattern: RegExp }
 
 /** What is to be tried where one keyword stands. */
 type Plan = {
@@ -70,11 +70,9 @@ type Plan = {
 }
 
 function compileRule(rule: Rule): Compiled {
-  const place = rule.place ?? 'text'
-  const back = rule.back ?? 0
-  const sticky = place !== 'text' && back === 0
-  const kept = rule.pattern.flags.replaceAll(/[gy]/g, '')
-  return { rule, pattern: new RegExp(rule.pattern.source, kept + (sticky ? 'y' : 'g')), back }
+  const flags = rule.pattern.flags.replaceAll(/[gy]/g, '')
+  const sticky = rule.place !== undefined && rule.place !== 'text'
+  return { rule, pattern: new RegExp(rule.pattern.source, flags + (sticky ? 'y' : 'g')) }
 }
 
 function planOf(word: string, compiled: readonly Compiled[]): Plan {
@@ -86,8 +84,9 @@ function planOf(word: string, compiled: readonly Compiled[]): Plan {
 function findHere(text: string, start: number, plan: Plan, found: Found[]): void {
   const clean = beginsWord(text, start)
   for (const one of plan.here) {
-    if (one.back > 0) {
-      findNear(text, { one, start, plan }, found)
+    if (one.rule.back !== undefined) {
+      const [least, most] = one.rule.back
+      for (let back = most; back >= least; back--) tryAt(text, start - back, one, found)
     } else if (clean || one.rule.glued === true) {
       one.pattern.lastIndex = start
       take(one.pattern.exec(text), { one, text, found })
@@ -95,24 +94,11 @@ function findHere(text: string, start: number, plan: Plan, found: Found[]): void
   }
 }
 
-/** A match that begins before the keyword: the pattern is tried from as far back as the rule says. */
-function findNear(
-  text: string,
-  { one, start, plan }: { one: Compiled; start: number; plan: Plan },
-  found: Found[],
-): void {
-  const from = Math.max(0, start - one.back)
-  const window = text.slice(from, start + plan.length + NEAR_MAX)
-  one.pattern.lastIndex = 0
-  for (let match = one.pattern.exec(window); match !== null; match = one.pattern.exec(window)) {
-    if (match.index > start - from) return
-    match.index += from
-    match.input = text
-    if (match[0].length === 0) one.pattern.lastIndex++
-    if (one.rule.glued === true || beginsWord(text, match.index)) take(match, { one, text, found })
-  }
+function tryAt(text: string, at: number, one: Compiled, found: Found[]): void {
+  if (at < 0 || (one.rule.glued !== true && !beginsWord(text, at))) return
+  one.pattern.lastIndex = at
+  take(one.pattern.exec(text), { one, text, found })
 }
-const NEAR_MAX = 512
 
 function findValue(
   text: string,
@@ -177,10 +163,10 @@ function beginsPart(text: string, at: number): boolean {
 
 const isLetter = (c: number) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122)
 
-/** Which of two findings over the same text knows more. */
+/** How much a rule knows about what it finds. */
 function rank({ rule }: Found): number {
-  if (rule.generic === true) return 0
-  return rule.place === 'value' ? 1 : 2
+  if (rule.generic === true) return rule.place === 'value' ? 0 : 1
+  return rule.place === 'value' ? 2 : 3
 }
 
 /** By start; of those that overlap, the one that knows most, then the longest, then the first. */

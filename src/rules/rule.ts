@@ -10,7 +10,7 @@ export type Severity = 'high' | 'medium' | 'low'
 /**
  * Where a pattern is tried once a keyword has been seen.
  *
- * - `keyword`: the match begins at the keyword, or at most `back` units before it.
+ * - `keyword`: the match begins at the keyword, or as many units before it as `back` says.
  * - `value`: the match begins where the value begins that is assigned to a name with the keyword
  *   in it: `HEROKU_KEY = "…"`, `<herokuKey>…`, `"heroku_key": "…"`.
  * - `text`: anywhere in the text. For rules read from elsewhere; none of ours needs it.
@@ -27,14 +27,15 @@ export type Rule = {
   readonly pattern: RegExp
   /** Absent means `text`. */
   readonly place?: Place
-  readonly back?: number
+  /** At least and at most so many units before the keyword. */
+  readonly back?: readonly [least: number, most: number]
   /** Whether what stands before and after the secret may go on as a word. Absent: it may not. */
   readonly glued?: boolean
   /** Whether the keyword may begin in the middle of a word of the name. For `value` only. */
   readonly inside?: boolean
   /** Checksums and structure. `assigned` is there for `value` only. */
   readonly check?: (secret: string, match: RegExpExecArray, assigned?: Assigned) => boolean
-  /** A rule that knows no provider: it yields where a specific one has found something. */
+  /** A rule about a form that many share: it yields where a specific one has found something. */
   readonly generic?: boolean
   readonly severity: Severity
   readonly samples: { readonly yes: readonly string[]; readonly no: readonly string[] }

@@ -6,7 +6,9 @@
  *   {B36}   36 letters and digits        {h32} hex digits       {H32} the same in upper case
  *   {b43}   base64url                    {s40} base64           {l24} lower case and digits
  *   {U20}   upper case and digits        {d12} digits           {t32} base 32: A-Z and 2-7
+ *   {a12} lower case  {A12} letters       {q58} bech32 in upper case   {r32} base 32, lower case
  *   {u}     a UUID                       {crc} checksum of the 30 characters before, base 62
+ *   {coffer} secret and checksum of a token of ours, behind its accessor
  */
 import { createHash } from 'node:crypto'
 import { base62Of } from './checksum.ts'
@@ -26,6 +28,9 @@ const ALPHABETS: Readonly<Record<string, string>> = {
   d: DIGITS,
   t: `${UPPER}234567`,
   a: LOWER,
+  A: UPPER + LOWER,
+  r: `${LOWER}234567`,
+  q: 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L',
 }
 
 /** The text a recipe stands for; the same for the same recipe and seed. */
@@ -38,6 +43,7 @@ export function expandSample(recipe: string, seed = 'sample'): string {
     if (plain !== undefined) text += plain
     else if (kind === 'u') text += uuid(next)
     else if (kind === 'crc') text += base62Of(crc32(text.slice(-30)))
+    else if (kind === 'coffer') text += cofferTail(text.slice(-24), next)
     else text += draw(kind!, Number(count), next)
   }
   return text
@@ -49,6 +55,14 @@ function draw(kind: string, count: number, next: () => number): string {
   let text = ''
   while (text.length < count) text += alphabet[next() % alphabet.length]
   return text
+}
+
+/** What follows the accessor in a token of ours. */
+function cofferTail(accessor: string, next: () => number): string {
+  const secret = Uint8Array.from({ length: 48 }, next)
+  const tail = Buffer.alloc(4)
+  tail.writeUInt32BE(crc32(Buffer.concat([Buffer.from(accessor), secret])))
+  return Buffer.concat([secret, tail]).toString('base64url')
 }
 
 function uuid(next: () => number): string {

@@ -30,6 +30,7 @@ export const STRUCTURAL: readonly Rule[] = [
     place: 'keyword',
     keywords: ['eyj'],
     pattern: /ey[A-Za-z0-9_-]{10,2000}\.ey[A-Za-z0-9_-]{10,6000}\.[A-Za-z0-9_-]{0,1000}/,
+    generic: true,
     severity: 'medium',
     samples: {
       yes: ['eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{b40}.{b43}'],
@@ -45,6 +46,7 @@ export const STRUCTURAL: readonly Rule[] = [
     pattern: /:\/\/[^\s:@/"'`<>]{0,80}:([^\s@/"'`<>]{3,200})@[\w.-]{1,120}/,
     glued: true,
     check: (secret) => !isPlaceholder(secret),
+    generic: true,
     severity: 'high',
     samples: {
       yes: ['postgres://app:{B20}@db.internal:5432/app'],
