@@ -6,17 +6,24 @@ import { type FingerprintIndex, type IndexMatcher, openIndex } from '../../rules
 import { CliError } from '../cli-error.ts'
 
 /** Throws a CliError that says what is wrong with the file. */
-export function indexFromFile(file: string): IndexMatcher {
-  let text: string
+export const indexFromFile = (file: string): IndexMatcher => readIndex(textOf(file), file)
+
+/** As it is, for threads that open it themselves. */
+export function fingerprintsIn(file: string): FingerprintIndex {
+  const text = textOf(file)
+  readIndex(text, file)
+  return JSON.parse((JSON.parse(text) as { index: string }).index) as FingerprintIndex
+}
+
+function textOf(file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
     throw new CliError(`the index ${file} cannot be read (${code})`, {
       hint: 'coffer fingerprints -out=FILE makes one',
     })
   }
-  return readIndex(text, file)
 }
 
 export function readIndex(text: string, from: string): IndexMatcher {

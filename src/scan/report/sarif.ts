@@ -15,7 +15,6 @@ export function sarif(out: Out): Reporter {
       const driver = {
         name: 'coffer',
         semanticVersion: version,
-        informationUri: 'https://github.com/coffer-dev/coffer',
         rules: order.map((id) => ruleOf(rules.get(id)!)),
       }
       const results = all.map((one) => resultOf(one, order.indexOf(one.rule)))
