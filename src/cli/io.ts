@@ -8,7 +8,7 @@ import { type Readable } from 'node:stream'
 export type Env = Readonly<Record<string, string | undefined>>
 
 export type Sink = {
-  write(text: string): unknown
+  write(text: string | Uint8Array): unknown
   readonly isTTY?: boolean | undefined
 }
 

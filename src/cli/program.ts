@@ -94,6 +94,8 @@ export async function runCommand(
   const settings = readSettings(program, io, {
     ...defaults(globalFlags),
     ...parsed.values,
+    // A command with formats of its own prints them itself.
+    ...('format' in command.flags && { format: undefined }),
   } as GlobalValues)
   let api: Api | undefined
   const context: Context = {

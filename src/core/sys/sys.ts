@@ -5,6 +5,7 @@ import { auditEndpoints, type AuditOptions } from './audit.ts'
 import { auditedHeaderEndpoints } from './audited-headers.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
+import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
@@ -58,6 +59,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...namespaceEndpoints(core),
       ...policiesEndpoints(),
       ...cofferKvEndpoints(core),
+      ...cofferFingerprintsEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferExplainEndpoints(core),
       ...passwordPolicyEndpoints(),

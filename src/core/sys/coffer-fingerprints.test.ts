@@ -1,0 +1,112 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import { testCore, type TestCore } from '../../../test/support/test-core.ts'
+import { ed25519Verifier } from '../../crypto/ed25519.ts'
+import { formsOf } from '../../rules/encodings.ts'
+import { type FingerprintIndex, openIndex } from '../../rules/fingerprints.ts'
+import { type SignedIndex } from '../fingerprints.ts'
+
+const value = (seed: string) => createHash('sha256').update(seed).digest('base64').slice(0, 28)
+
+async function filled(): Promise<TestCore> {
+  const made = await testCore()
+  const put = async (key: string, ...seeds: string[]) => {
+    for (const seed of seeds) {
+      const data = { user: 'shop', password: value(seed) }
+      await made.ask('write', `secret/data/${key}`, { data })
+    }
+  }
+  await put('app/db', 'db1', 'db2', 'db3')
+  await put('app/web', 'web')
+  await put('other', 'other')
+  await made.ask('write', 'secret/delete/app/db', { versions: [2] })
+  await made.ask('write', 'kv1/old', { list: [{ key: value('in a list') }] })
+  return made
+}
+
+async function indexOf({ ask }: TestCore, path: string, token?: string): Promise<SignedIndex> {
+  const answer = await ask(
+    'write',
+    'sys/coffer/fingerprints',
+    { path },
+    ...(token ? [{ token }] : []),
+  )
+  equal(answer.status, 200, JSON.stringify(answer.body))
+  return answer.body.data as unknown as SignedIndex
+}
+
+const opened = ({ index }: SignedIndex) => openIndex(JSON.parse(index) as FingerprintIndex)
+const findIn = (signed: SignedIndex, seed: string) =>
+  opened(signed).find(Buffer.from(`x ${value(seed)} y`))[0]?.ref
+
+test('fingerprints recognise every version, and tell which one is live', async () => {
+  const signed = await indexOf(await filled(), '')
+  const at = { path: 'secret/app/db', field: 'password' }
+  deepEqual(findIn(signed, 'db1'), { ...at, version: 1, live: false })
+  deepEqual(findIn(signed, 'db2'), { ...at, version: 2, live: false })
+  deepEqual(findIn(signed, 'db3'), { ...at, version: 3, live: true })
+  deepEqual(findIn(signed, 'in a list'), {
+    path: 'kv1/old',
+    field: 'list/0/key',
+    version: 1,
+    live: true,
+  })
+  equal(findIn(signed, 'nothing'), undefined)
+  // The user names are no secrets.
+  equal(signed.left_out, 5)
+})
+
+test('fingerprints are of what the caller may read, and of nothing else', async () => {
+  const made = await filled()
+  const policy = `path "sys/coffer/fingerprints" { capabilities = ["update"] }
+    path "secret/metadata/*" { capabilities = ["list"] }
+    path "secret/data/app/web" { capabilities = ["read"] }
+    path "secret/metadata/app/db" { capabilities = ["read"] }`
+  await made.ask('write', 'sys/policies/acl/p', { policy })
+  const { body } = await made.ask('write', 'auth/token/create', { policies: ['p'] })
+  const token = (body['auth'] as { client_token: string }).client_token
+  const signed = await indexOf(made, 'secret/', token)
+  ok(findIn(signed, 'web'))
+  for (const seed of ['db1', 'db3', 'other', 'in a list'])
+    equal(findIn(signed, seed), undefined, seed)
+  equal(signed.secrets, 1)
+  ok(!signed.index.includes('app/db') && !signed.index.includes('other'))
+})
+
+test('fingerprints hold no value in any form, and are signed', async () => {
+  const signed = await indexOf(await filled(), 'secret')
+  const raw = Buffer.from((JSON.parse(signed.index) as FingerprintIndex).entries, 'base64')
+  for (const seed of ['db1', 'db2', 'db3', 'web', 'other']) {
+    for (const form of formsOf(value(seed))) {
+      ok(
+        !signed.index.includes(form.toString('latin1')) && !raw.includes(form.subarray(0, 6)),
+        seed,
+      )
+    }
+  }
+  const verify = ed25519Verifier(Buffer.from(signed.public_key, 'base64'))
+  const signature = Buffer.from(signed.signature, 'base64')
+  ok(verify(signed.index, signature))
+  ok(!verify(signed.index.replace('secret/other', 'secret/0ther'), signature))
+})
+
+test('each secret that goes into the fingerprints has its entry in the audit log', async () => {
+  const made = await filled()
+  const { audit } = made.core
+  const record = audit.record.bind(audit)
+  const paths: unknown[] = []
+  Object.assign(audit, {
+    record(format: Parameters<typeof record>[0]) {
+      const hasher = { hash: () => 'h', text: () => '{}' }
+      const device = { hasher, hashAccessor: true, headers: { headers: {} } }
+      const line = JSON.parse(format(device as never)) as { request: { path: string } }
+      paths.push(line.request.path)
+      return record(format)
+    },
+  })
+  await indexOf(made, 'secret/app')
+  for (const path of ['secret/data/app/db', 'secret/data/app/web'])
+    ok(paths.includes(path), String(paths))
+  ok(!paths.includes('secret/data/other'))
+})

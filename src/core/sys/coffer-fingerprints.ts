@@ -1,0 +1,42 @@
+/** `sys/coffer/fingerprints`: what a scanner needs to recognise secrets without having them. */
+import { type Call } from '../../kit/call.ts'
+import { type Endpoint, endpoint } from '../../kit/engine.ts'
+import { Failure } from '../../kit/failure.ts'
+import { t } from '../../schema/field.ts'
+import { type Core } from '../core.ts'
+import { fingerprintsBelow } from '../fingerprints.ts'
+import { scopeIn } from '../namespaces.ts'
+import { treeView } from '../tree-view.ts'
+import { turnOf } from '../turn.ts'
+
+export function cofferFingerprintsEndpoints(core: Core): Endpoint[] {
+  return [
+    endpoint('coffer/fingerprints', {
+      help: 'An index by which a scanner recognises secrets, and from which nobody can read them.',
+      description:
+        'Of every version of the secrets below a path that the caller may read, it holds keyed ' +
+        'fingerprints of their texts in the forms they are usually written in, and where they are ' +
+        'kept. Texts that are short or easy to guess are left out and counted. Each secret that ' +
+        'went in has its own entry in the audit log.',
+      fields: {
+        path: t.string({
+          help: 'Where to begin, with the mount; empty = all mounts.',
+          default: '',
+          clear: true,
+        }),
+      },
+      write: (call) => indexFor(call as never, core, call.data.path),
+      example: { path: 'secret/app/' },
+    }),
+  ]
+}
+
+/** Looks at the store beside the transaction: a long look must not meet each write. */
+async function indexFor(call: Call<never>, core: Core, path: string) {
+  const aside = await core.begin(false)
+  const keyring = core.keeper.space?.keyring
+  if (!aside || !keyring) throw new Failure('sealed')
+  const view = treeView(call, core, scopeIn(aside, turnOf(call).ns))
+  const asked = { path: path.replace(/^\//, ''), now: call.now, keyring }
+  return { ...(await fingerprintsBelow(view, asked)) }
+}

@@ -1,0 +1,52 @@
+/** JSON: one document, or one object a line. */
+import { type Out, type Reporter, type Shown, type Summary } from './report.ts'
+
+/** What programs read. Names are kept for good. */
+export function fields(finding: Shown): Record<string, unknown> {
+  const { commit, known } = finding
+  return {
+    rule: finding.rule,
+    title: finding.title,
+    severity: finding.severity,
+    path: finding.path,
+    line: finding.line,
+    column: finding.column,
+    end_line: finding.endLine,
+    end_column: finding.endColumn,
+    value: finding.value,
+    fingerprint: finding.fingerprint,
+    ...(commit && {
+      commit: commit.id,
+      author: commit.author,
+      email: commit.email,
+      date: commit.date,
+    }),
+    ...(known && {
+      vault: { path: known.path, field: known.field, version: known.version, live: known.live },
+    }),
+  }
+}
+
+export function summaryOf({ tally, findings, rules }: Summary): Record<string, unknown> {
+  const skipped = [...tally.skipped].map(([reason, { count, examples }]) => {
+    return { reason, count, examples }
+  })
+  const { files, bytes, blobs, commits, allowed } = tally
+  return { findings, files, bytes, blobs, commits, rules, allowed, skipped }
+}
+
+export function jsonl(out: Out): Reporter {
+  return {
+    finding: (finding) => out.write(`${JSON.stringify(fields(finding))}\n`),
+    end() {},
+  }
+}
+
+export function json(out: Out): Reporter {
+  const all: Record<string, unknown>[] = []
+  return {
+    finding: (finding) => void all.push(fields(finding)),
+    end: (summary) =>
+      out.write(`${JSON.stringify({ findings: all, summary: summaryOf(summary) }, null, 2)}\n`),
+  }
+}

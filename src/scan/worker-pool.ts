@@ -1,0 +1,88 @@
+/**
+ * Threads that scan. Work is handed out in batches, so many at a time that no thread waits and memory
+ * stays bounded; results come back in the order of the batches, whoever was done first.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { type FingerprintIndex } from '../rules/fingerprints.ts'
+import { type Outcome } from './scan-bytes.ts'
+
+export type Batch =
+  | { readonly files: readonly { readonly path: string; readonly bytes: number }[] }
+  | { readonly blobs: readonly { readonly path: string; readonly bytes: Uint8Array }[] }
+
+/** One for each file or blob of the batch. */
+export type BatchOutcome = readonly Outcome[]
+
+export type ScannerOptions = {
+  readonly index?: FingerprintIndex | undefined
+  readonly comments?: boolean | undefined
+  /** A module whose default export makes rules of its options: what a configuration file says. */
+  readonly rules?: { readonly module: string; readonly options: unknown } | undefined
+}
+
+const THREADS_MAX = 8
+/** Batches that wait at each thread. */
+const AHEAD = 2
+
+export type Pool = {
+  /** The outcomes of all batches, in their order. */
+  run<T extends Batch>(
+    batches: AsyncIterable<T>,
+  ): AsyncGenerator<{ batch: T; outcome: BatchOutcome }>
+  close(): Promise<void>
+}
+
+type Message = { readonly number: number; readonly outcome: BatchOutcome }
+
+export function workerPool(options: ScannerOptions, threads = availableParallelism()): Pool {
+  const url = new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url)
+  const count = Math.max(1, Math.min(threads, THREADS_MAX))
+  const workers = Array.from({ length: count }, () => {
+    return { thread: new Worker(url, { workerData: options }), waiting: 0 }
+  })
+  const open = new Map<
+    number,
+    { resolve: (outcome: BatchOutcome) => void; reject: (e: unknown) => void }
+  >()
+  for (const worker of workers) {
+    worker.thread.on('message', ({ number, outcome }: Message) => {
+      worker.waiting--
+      open.get(number)?.resolve(outcome)
+      open.delete(number)
+    })
+    worker.thread.on('error', (error) => {
+      for (const { reject } of open.values()) reject(error)
+    })
+  }
+  let number = 0
+
+  function send(batch: Batch): Promise<BatchOutcome> {
+    const worker = workers.reduce((a, b) => (b.waiting < a.waiting ? b : a))
+    worker.waiting++
+    const mine = number++
+    const { promise, resolve, reject } = Promise.withResolvers<BatchOutcome>()
+    open.set(mine, { resolve, reject })
+    worker.thread.postMessage({ number: mine, batch })
+    return promise
+  }
+
+  return {
+    async *run(batches) {
+      const sent: { batch: never; outcome: Promise<BatchOutcome> }[] = []
+      for await (const batch of batches) {
+        const outcome = send(batch)
+        // Its rejection is seen when its turn comes.
+        outcome.catch(() => {})
+        sent.push({ batch: batch as never, outcome })
+        if (sent.length <= count * AHEAD) continue
+        const first = sent.shift()!
+        yield { batch: first.batch, outcome: await first.outcome }
+      }
+      for (const { batch, outcome } of sent) yield { batch, outcome: await outcome }
+    },
+    async close() {
+      await Promise.all(workers.map(({ thread }) => thread.terminate()))
+    },
+  }
+}
