@@ -89,6 +89,8 @@ class Source implements RotatingCredential {
   #reader: { of: Client; reader: Reader } | undefined
   #reading: Supplied | undefined
   #current: Credential | undefined
+  /** The newest that was told to be applied. */
+  #applied = 0
 
   constructor(ref: string, options: RotatingOptions) {
     const { app = 'app', version, random = Math.random } = options
@@ -134,7 +136,11 @@ class Source implements RotatingCredential {
   }
 
   tell({ generation, serial }: Credential, state: AckState, reason?: string): void {
-    if (generation !== undefined && !this.#end.signal.aborted) {
+    // That an older one works as well is no news, and would look like a step back.
+    if (state === 'applied' && serial === this.current.serial) this.#applied = serial
+    const isLate = (state === 'applied' || state === 'drained') && serial > this.#applied
+    const isStepBack = state === 'applied' && serial < this.#applied
+    if (generation !== undefined && !isLate && !isStepBack && !this.#end.signal.aborted) {
       this.#acks.tell(generation, state, reason)
     }
     if (state === 'drained') void this.#revokeBefore(serial)
