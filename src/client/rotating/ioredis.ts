@@ -27,15 +27,19 @@ export async function openIoredis(
 ): Promise<void> {
   const once = { lazyConnect: true, retryStrategy: null, enableReadyCheck: false }
   const client = new Redis({ ...config, ...once, connectionName: sessionName })
+  setLogin(client, credential)
+  await connected(client)
+  await client.quit()
+}
+
+/** The client's own rejection says "connection is closed"; why it was closed is in an event. */
+async function connected(client: Ioredis): Promise<void> {
   let refusal: unknown
   client.on('error', (error) => (refusal ??= error))
-  setLogin(client, credential)
   try {
     await client.connect()
-    await client.quit()
   } catch (error) {
     client.disconnect()
-    // The client says "connection is closed"; why it was closed is in the event.
     throw refusal ?? error
   }
 }
@@ -47,12 +51,7 @@ export async function followIoredis(
 ): Promise<Ioredis> {
   const own = { lazyConnect: true, connectionName: sessions.sessionName }
   const client = follow(new Redis({ ...config, ...own }), sessions)
-  try {
-    await client.connect()
-  } catch (error) {
-    client.disconnect()
-    throw error
-  }
+  await connected(client)
   return client
 }
 
