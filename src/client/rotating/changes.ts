@@ -2,12 +2,21 @@
  * Says when to look for a new generation: at once when the server pushes word of one, and every so
  * often in any case. Push only makes it quick; what is right never depends on it.
  */
+import { CofferError, isPassing } from '../errors.ts'
 import { sleep } from '../http.ts'
 
 /** What a server tells of a change; the path is as it stands in a reference. */
 export type Change = { readonly type: string; readonly path: string }
-/** Changes at or below a path, for as long as the server tells them. */
-export type Watch = (prefix: string, options: { signal: AbortSignal }) => AsyncIterable<Change>
+/**
+ * Changes at or below a path. Goes on by itself after a cut, and loses nothing; ends by an error when
+ * the server does not tell such things, or not to this token.
+ */
+export type Watch = (prefix: string, options: WatchHooks) => AsyncIterable<Change>
+export type WatchHooks = {
+  signal: AbortSignal
+  /** Told when it is connected, and when it is not any more. */
+  onState: (connected: boolean) => void
+}
 
 export type ChangesOptions = {
   path: string
@@ -26,6 +35,7 @@ export type Changes = {
 /** How often to look while word is pushed: for what a push may have missed. */
 const WATCHED_INTERVAL_MS = 60_000
 const REOPEN_MS = 5_000
+const REFUSED_MS = 300_000
 const BACKOFF_MS_MAX = 30_000
 
 export function createChanges(options: ChangesOptions): Changes {
@@ -34,23 +44,31 @@ export function createChanges(options: ChangesOptions): Changes {
   let isDue = false
   let wake = () => {}
 
+  const look = () => {
+    isDue = true
+    wake()
+  }
+  const onState = (connected: boolean) => {
+    // What came before the first connection was told to nobody.
+    if (connected && !isPushed) look()
+    isPushed = connected
+  }
   const listen = async (): Promise<void> => {
     while (true) {
+      let again = REOPEN_MS
       try {
         const watch = await findWatch()
         if (watch === undefined) return
-        for await (const change of watch(path, { signal })) {
-          isPushed = true
-          // "reset" has no path of its own: something may have been missed.
-          if (change.path !== path && change.type !== 'reset') continue
-          isDue = true
-          wake()
+        for await (const change of watch(path, { signal, onState })) {
+          // A reset may speak of a prefix: something may have been missed.
+          if (change.path === path || change.type === 'reset') look()
         }
-      } catch {
-        // Looking every so often goes on; so does trying to listen.
+      } catch (error) {
+        // Looking every so often goes on; a server that has no such thing is asked for it rarely.
+        if (error instanceof CofferError && !isPassing(error)) again = REFUSED_MS
       }
       isPushed = false
-      await sleep(REOPEN_MS * (0.5 + random()), signal)
+      await sleep(again * (0.5 + random()), signal)
     }
   }
   listen().catch(() => {})
