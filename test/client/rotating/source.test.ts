@@ -1,12 +1,11 @@
 /** Following one credential: leases on fake time, acks, push, and a start without the server. */
 import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import {
   appRole,
   ConfigError,
@@ -421,11 +420,6 @@ test('nothing of it keeps a process alive', async () => {
     await secrets.get('${REF}#password')
     console.log('done')`
   const flags = ['--no-warnings', '--input-type=module', '-e', program]
-  const child = spawn(process.execPath, flags, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 20_000,
-  })
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
-  deepEqual([code, signal], [0, null])
-  equal(String(child.stdout.read()), 'done\n')
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { timeout: 20_000 })
+  equal(stdout, 'done\n')
 })
