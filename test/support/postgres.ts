@@ -109,7 +109,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
 }
 
 async function readyFor(connect: () => Promise<Client>): Promise<Client> {
-  for (const end = performance.now() + 10_000; ;) {
+  for (const end = performance.now() + 10_000; ; ) {
     try {
       return await connect()
     } catch (error) {

@@ -1,6 +1,6 @@
 /** `fetch` with a key that is rotated, against a server of the test's own that knows its keys. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import {
@@ -9,7 +9,7 @@ import {
   rotatingFetch,
   type RotatingFetchOptions,
 } from '../../../src/client/client.ts'
-import { disorder, House, later, REF, startWorkers } from './house.ts'
+import { disorder, House, later, REF, startWorkers, until } from './house.ts'
 
 const KEY = `${REF}#password`
 
@@ -18,7 +18,7 @@ async function vendor(...keys: string[]) {
   const valid = new Set(keys)
   const seen: { key: string; body: string; other: string | undefined }[] = []
   let held: Promise<void> | undefined
-  const server = createServer(async (request, answer) => {
+  const serve = async (request: IncomingMessage, answer: ServerResponse) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const { authorization = '', 'x-key': own, 'x-other': other } = request.headers
@@ -28,7 +28,8 @@ async function vendor(...keys: string[]) {
     if (request.url === '/away') answer.setHeader('location', 'http://127.0.0.1:1/')
     answer.statusCode = !valid.has(key) ? 401 : request.url === '/away' ? 307 : 200
     answer.end('said')
-  })
+  }
+  const server = createServer((request, answer) => void serve(request, answer))
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -123,7 +124,7 @@ test('rotatingFetch() says drained when what is under way with the old key is do
   let go = () => {}
   api.hold(new Promise<void>((resolve) => (go = resolve)))
   const slow = call(origin)
-  while (api.seen.length === 0) await later(2)
+  await until(() => api.seen.length > 0)
   const generation = house.publish({ password: 'two' })
   await house.acked(generation, 'applied')
   await later(60)

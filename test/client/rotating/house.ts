@@ -85,12 +85,20 @@ export class House implements AsyncDisposable {
 
 export const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000
+  while (!(await isTrue())) {
+    if (performance.now() > end) throw new Error('did not come true within 20 s')
+    await later(5)
+  }
+}
+
 /** Workers that do `work` over and over until told to stop; gives how often, and what went wrong. */
 export function startWorkers(count: number, work: (index: number) => Promise<void>) {
-  let isStopped = false
+  const stop = new AbortController()
   const tally = { done: 0, errors: [] as unknown[] }
   const workers = Array.from({ length: count }, async (_, index) => {
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       try {
         await work(index)
         tally.done++
@@ -103,7 +111,7 @@ export function startWorkers(count: number, work: (index: number) => Promise<voi
   return {
     tally,
     async stop() {
-      isStopped = true
+      stop.abort()
       await Promise.all(workers)
       return tally
     },

@@ -5,7 +5,7 @@ import mysqlCallback from 'mysql2'
 import mysql from 'mysql2/promise'
 import { isAuthFailure, rotatingMysql2 } from '../../../src/client/client.ts'
 import { type Mariadb, NO_MARIADB, startMariadb } from '../../support/mariadb.ts'
-import { disorder, House, later, type Login, REF, startWorkers } from './house.ts'
+import { disorder, House, later, type Login, REF, startWorkers, until } from './house.ts'
 
 const skip = NO_MARIADB
 const FLIPS = 12
@@ -50,12 +50,15 @@ test(
       const { username: user, password } = first
       await (await mysql.createConnection({ ...place(), ...(user && { user }), password })).end()
     })
-    const workers = startWorkers(8, async (index) => {
-      if (index < 3) return void (await pool.query('SELECT 1'))
+    const useOne = async (index: number) => {
       const connection = await pool.getConnection()
       await connection.query('SELECT 1')
       if (index % 2 === 0) connection.destroy()
       else connection.release()
+    }
+    const workers = startWorkers(8, async (index) => {
+      if (index < 3) await pool.query('SELECT 1')
+      else await useOne(index)
     })
     for (let flip = 1; flip <= FLIPS; flip++) {
       const [now, before] = flip % 2 === 1 ? ['app_b', 'app_a'] : ['app_a', 'app_b']
@@ -89,7 +92,7 @@ test(
     idle.release()
     const generation = house.publish(await give('app_b'))
     await house.acked(generation, 'applied')
-    while ((await sessionsOf('app_a')) > 1) await later(10)
+    await until(async () => (await sessionsOf('app_a')) <= 1)
     const fresh = await get()
     const [rows] = await fresh
       .promise()
@@ -98,7 +101,7 @@ test(
     deepEqual(house.states(generation), ['seen', 'applied'])
     busy.release()
     await house.acked(generation, 'drained')
-    while ((await sessionsOf('app_a')) > 0) await later(10)
+    await until(async () => (await sessionsOf('app_a')) <= 0)
     await new Promise((resolve) => pool.end(resolve))
     await take('app_a')
   },

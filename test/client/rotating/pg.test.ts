@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { isAuthFailure, rotatingPg } from '../../../src/client/client.ts'
 import { NO_POSTGRES, type Postgres, startPostgres } from '../../support/postgres.ts'
-import { disorder, House, later, type Login, REF, startWorkers } from './house.ts'
+import { disorder, House, later, type Login, REF, startWorkers, until } from './house.ts'
 
 const skip = NO_POSTGRES
 const FLIPS = 15
@@ -94,7 +94,7 @@ test(
     const generation = house.publish(await give('app_b'))
     await house.acked(generation, 'applied')
     // The idle one is closed at once, without anybody asking for it.
-    while ((await sessionsOf('app_a')) > 1) await later(10)
+    await until(async () => (await sessionsOf('app_a')) <= 1)
     const fresh = await pool.query<{ who: string; name: string }>(
       `SELECT session_user AS who, current_setting('application_name') AS name`,
     )

@@ -6,7 +6,7 @@ import * as ioredis from 'ioredis'
 import * as redis from 'redis'
 import { rotatingRedis } from '../../../src/client/client.ts'
 import { NO_REDIS, type Redis, startRedis } from '../../support/redis.ts'
-import { disorder, House, later, type Login, REF, startWorkers } from './house.ts'
+import { disorder, House, later, type Login, REF, startWorkers, until } from './house.ts'
 
 const skip = NO_REDIS
 const FLIPS = 12
@@ -138,13 +138,13 @@ test('rotatingRedis() follows duplicates as well, subscribers among them', { ski
   const second = other.duplicate()
   await second.subscribe('news')
   second.on('message', (_channel, message) => void heard.push(message))
-  while ((await users()).length < 4) await later(5)
+  await until(async () => (await users()).length >= 4)
   const generation = house.publish(await give('app_b'))
-  while (house.states(generation).filter((state) => state === 'drained').length < 2) await later(5)
-  while ((await users()).length < 4) await later(5)
+  await until(() => house.states(generation).filter((state) => state === 'drained').length >= 2)
+  await until(async () => (await users()).length >= 4)
   deepEqual(new Set(await users()), new Set(['app_b']))
   await client.publish('news', 'one')
-  while (heard.length < 2) await later(5)
+  await until(() => heard.length >= 2)
   copy.destroy()
   second.disconnect()
   await client.close()

@@ -18,7 +18,7 @@ import {
   type Watch,
 } from '../../../src/client/client.ts'
 import { denied, type FakeAnswer, FakeServer, sealed, type Seen } from '../fake-server.ts'
-import { House, later, REF } from './house.ts'
+import { House, later, REF, until } from './house.ts'
 
 const CREDS = 'vault://database/creds/app'
 const RENEW = 'sys/leases/renew'
@@ -178,7 +178,7 @@ test('reads and acks say who it is; a server that knows no acks is told once', a
     let asked = 0
     house.fake.on(({ path }) => (path === 'sys/coffer/ack' && ++asked ? refusal : undefined))
     await using source = await rotatingCredential(REF, house.options())
-    while (asked === 0) await later(2)
+    await until(() => asked > 0)
     source.tell(source.current, 'applied')
     source.tell(source.current, 'drained')
     await later(60)
@@ -276,7 +276,7 @@ test('a push that breaks off leaves the looking as it was', async () => {
   }
   await using source = await rotatingCredential(REF, { ...house.options(), watch })
   house.publish({ password: 'two' })
-  while (source.current.password.reveal() !== 'two') await later(5)
+  await until(() => source.current.password.reveal() === 'two')
   equal(asked, 1)
 })
 
@@ -301,7 +301,7 @@ test('a credential of the server comes with its generation, which a look asks fo
   equal(fake.count('db/static-creds/app'), 1)
   ok(fake.count('db/static-creds/app/generation') > 2)
   generation = 5
-  while (source.current.username !== 'u5') await later(5)
+  await until(() => source.current.username === 'u5')
   equal(fake.count('db/static-creds/app'), 2)
 })
 
@@ -322,7 +322,7 @@ test('a plain Vault, which tells no generation, is followed by what it serves', 
   await later(60)
   equal(changes, 0)
   password = 'two'
-  while (changes === 0) await later(5)
+  await until(() => changes > 0)
   equal(source.current.password.reveal(), 'two')
   equal(source.current.generation, undefined)
   equal(fake.count('sys/coffer/ack'), 0)
@@ -338,7 +338,7 @@ test('what it has in hand prints nothing secret', async () => {
   for (const shown of [
     inspect(current, { depth: 9, showHidden: true }),
     JSON.stringify(current),
-    `${current}`,
+    String(current),
   ]) {
     equal(shown.includes('canary'), false)
   }
@@ -391,7 +391,7 @@ test('an app starts from the offline cache, and goes on with the server when it 
   await using back = await FakeServer.start(Number(new URL(address).port))
   back.put('secret/app', { username: 'u', password: 'one' })
   back.put('secret/app', { username: 'u', password: 'two' })
-  while (source.current.password.reveal() !== 'two') await later(5)
+  await until(() => source.current.password.reveal() === 'two')
   const bytes = readFileSync(offline.file)
   bytes[50]! ^= 1
   writeFileSync(offline.file, bytes)
