@@ -1,6 +1,6 @@
 /**
  * Tells the server what has become of a generation here: seen, applied, drained. The last word is
- * said again every 30 seconds, as a sign of life. A server that does not ask for it is not told.
+ * said again every 30 seconds, as a sign of life. A server that has no use for it is not told more.
  */
 import { type Client } from '../connect.ts'
 import { CofferError, isPassing } from '../errors.ts'
@@ -31,13 +31,14 @@ const RETRIES = 5
 
 export function createAcks(options: AckOptions): Acks {
   const { client, path, instance, app, version, random, onError, signal } = options
-  let isWanted = true
+  /** Of this generation nobody wants to hear. Of the next one, perhaps: a rotation was set up. */
+  let unwanted: number | undefined
   let isBeating = false
   let last: Ack | undefined
   let work: Promise<void> = Promise.resolve()
 
   const post = async (ack: Ack): Promise<void> => {
-    if (!isWanted || signal.aborted) return
+    if (ack.generation === unwanted || signal.aborted) return
     const body = { path, instance, app, ...(version === undefined ? {} : { version }), ...ack }
     const server = await client()
     try {
@@ -45,7 +46,7 @@ export function createAcks(options: AckOptions): Acks {
     } catch (error) {
       if (isPassing(error) || !(error instanceof CofferError) || signal.aborted) throw error
       // No such path, not for this token, not for this credential: nobody waits to be told.
-      isWanted = false
+      unwanted = ack.generation
     }
   }
 
@@ -65,14 +66,13 @@ export function createAcks(options: AckOptions): Acks {
   const beat = async (): Promise<void> => {
     while (true) {
       await sleep(HEARTBEAT_MS * (0.9 + 0.2 * random()), signal)
-      if (!isWanted) return
       if (last) await post(last).catch(() => {})
     }
   }
 
   return {
     tell(generation, state, reason) {
-      if (!isWanted) return
+      if (generation === unwanted) return
       const ack: Ack = { generation, state, ...(reason === undefined ? {} : { reason }) }
       // A refusal is said once: it is news, no state to stay in.
       if (state !== 'nack') last = ack

@@ -191,6 +191,10 @@ test('reads and acks say who it is; a server that knows no acks is told once', a
     const { instance } = source
     const state = { path: 'secret/app', generation: 1, state: 'seen' }
     deepEqual(JSON.parse(ack.text), { ...state, instance, app: 'shop' })
+    // Somebody may have set up a rotation meanwhile.
+    house.fake.put('secret/app', { password: 'two' })
+    await until(() => asked > 1)
+    house.fake.versions.get('secret/app')!.length = 1
   }
 })
 
