@@ -33,7 +33,7 @@ export type Changes = {
 }
 
 /** How often to look while word is pushed: for what a push may have missed. */
-const WATCHED_INTERVAL_MS = 60_000
+const WATCHED_INTERVAL_MS = 30_000
 const REOPEN_MS = 5_000
 const REFUSED_MS = 300_000
 const BACKOFF_MS_MAX = 30_000
