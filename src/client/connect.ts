@@ -152,7 +152,7 @@ function createClient({ address, session, onSecret, end, closed }: Parts): Clien
 }
 
 /** Node before 20.5 lacks the symbol; compilers fall back to this name as well. */
-const asyncDispose: typeof Symbol.asyncDispose =
+export const asyncDispose: typeof Symbol.asyncDispose =
   (Symbol as { asyncDispose?: typeof Symbol.asyncDispose }).asyncDispose ??
   (Symbol.for('Symbol.asyncDispose') as typeof Symbol.asyncDispose)
 

@@ -13,6 +13,8 @@ export type CallOptions = {
   signal?: AbortSignal | undefined
   /** For work that nobody waits for: the call does not keep the process alive. */
   background?: boolean | undefined
+  /** Sent along. What the client itself has to say of the token and the body cannot be changed. */
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 export type Call = CallOptions & {
@@ -25,8 +27,12 @@ export type Call = CallOptions & {
   wrapTtl?: string | number | undefined
 }
 
-/** A success. `body` is undefined for 204. */
-export type Answer = { status: number; body: Record<string, unknown> | undefined }
+/** A success. `body` is undefined for 204. `generation` is told of a credential that is rotated. */
+export type Answer = {
+  status: number
+  body: Record<string, unknown> | undefined
+  generation?: number
+}
 export type Send = (call: Call) => Promise<Answer>
 
 export type HttpOptions = {
@@ -122,7 +128,7 @@ async function sendUntilAnswered(
         attempt--
         continue
       }
-      if (incoming.status < 300) return { status: incoming.status, body: bodyOf(incoming, call) }
+      if (incoming.status < 300) return answerOf(incoming, call)
       waitMs = retryAfterMs(incoming)
       const again = incoming.status === 429 || incoming.status === 503
       const late = Date.now() + waitMs > limit.endsAt
@@ -137,6 +143,13 @@ async function sendUntilAnswered(
     const backoff = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt)
     await sleep(waitMs + random() * backoff, limit.signal)
   }
+}
+
+function answerOf(incoming: Incoming, call: Call): Answer {
+  const told = incoming.header('x-coffer-generation')
+  const generation = told !== undefined && /^\d{1,15}$/.test(told) ? Number(told) : undefined
+  const answer = { status: incoming.status, body: bodyOf(incoming, call) }
+  return generation === undefined ? answer : { ...answer, generation }
 }
 
 /** Waits without keeping the process alive; an abort ends the wait with the signal's reason. */
@@ -159,6 +172,7 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 function headersOf(call: Call, namespace: string | undefined): Record<string, string> {
   const type = call.method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   const headers = {
+    ...lowerCased(call.headers),
     'x-vault-request': 'true',
     ...(call.token ? { 'x-vault-token': call.token.reveal() } : {}),
     ...(namespace ? { 'x-vault-namespace': namespace } : {}),
@@ -172,6 +186,11 @@ function headersOf(call: Call, namespace: string | undefined): Record<string, st
     }
   }
   return headers
+}
+
+/** Two spellings of one name would be two headers, and the server would take either. */
+function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toLowerCase(), v]))
 }
 
 /** Encodes each segment; refuses what a server would read as another path than the one meant. */

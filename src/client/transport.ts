@@ -21,7 +21,7 @@ type Outgoing = {
 }
 export type Incoming = {
   status: number
-  header: (name: 'location' | 'retry-after') => string | undefined
+  header: (name: 'location' | 'retry-after' | 'x-coffer-generation') => string | undefined
   text: string
 }
 export type Transport = {
@@ -103,7 +103,7 @@ function sendOnce(outgoing: Outgoing, request: Requester): Promise<Incoming> {
       answer.on('end', () => {
         resolve({
           status: answer.statusCode ?? 0,
-          header: (name) => answer.headers[name],
+          header: (name) => [answer.headers[name]].flat()[0],
           text: Buffer.concat(chunks).toString('utf8'),
         })
       })

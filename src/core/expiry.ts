@@ -125,7 +125,8 @@ export function expiry(parts: ExpiryParts): Expiry {
   }
 
   const { report } = parts
-  const leases = revoker({ clock, mounts, transact, onDuty, report, reportOnce })
+  const begin = () => parts.space()?.begin()
+  const leases = revoker({ clock, mounts, begin, transact, onDuty, report, reportOnce })
 
   /** Whether it has ended, waits in a lane, or stays as it is. */
   async function end({ key, value }: Due): Promise<'ended' | 'taken' | 'stays'> {

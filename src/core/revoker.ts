@@ -5,7 +5,9 @@
  * being tried, until it has rested.
  */
 import { type Tx } from '../barrier/space.ts'
+import { type Awaitable } from '../lib/awaitable.ts'
 import { type Clock } from '../lib/clock.ts'
+import { entriesNow } from './entries-now.ts'
 import {
   forgetLease,
   getLease,
@@ -38,6 +40,7 @@ export type Revoker = {
 export type RevokerParts = {
   clock: Clock
   mounts: Mounts
+  begin: () => Awaitable<Tx | undefined>
   transact: <T>(act: (tx: Tx) => Promise<T>) => Promise<T | undefined>
   /** Whether what is due is still this node's to end. */
   onDuty(): Promise<boolean>
@@ -103,8 +106,10 @@ export function revoker(parts: RevokerParts): Revoker {
     const kind = mount?.engine.leases?.[entry.leaseKind]
     if (!mount || !kind) return undefined
     const { id: leaseId, secret } = entry
+    const store = entriesNow(parts.begin, mount, entry.namespace)
     try {
-      await inTime(kind.revoke({ leaseId, secret, mount: mount.view, now: clock.now() }), clock)
+      const job = { leaseId, secret, mount: mount.view, store, now: clock.now() }
+      await inTime(kind.revoke(job), clock)
       return undefined
     } catch (error) {
       const trouble = error instanceof Error ? error.message : 'unknown trouble'

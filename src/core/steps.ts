@@ -151,6 +151,8 @@ export function callOf(turn: Turn, core: Core): Call<never> {
     peerCertificates: () => request.peerCertificates?.() ?? [],
     generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
     once: onceFor(request),
+    emit: (event) => void turn.events.push(event),
+    foreign: () => Promise.reject(new TypeError('not wired')),
     requestId: request.id,
     wrapTtlSeconds: request.wrapTtlSeconds,
     warn: (text) => void turn.warnings.push(text),
@@ -328,6 +330,7 @@ export function dropRefused(turn: Turn): void {
   }
   turn.afterCommit.length = 0
   turn.made = { tokens: [] }
+  turn.events.length = 0
   turn.parts.length = 0
   turn.reply = undefined
 }

@@ -102,6 +102,8 @@ export type Turn = {
   unaudited: boolean
   reply: Reply | undefined
   warnings: string[]
+  /** What those who watch are told, once it has been committed. Paths are below the mount. */
+  events: Parameters<Call<never>['emit']>[0][]
   /** A token, lease or step of a ceremony this request has made, to be undone if its answer cannot be audited. */
   made: Made
   audited: Promise<void> | undefined
@@ -195,6 +197,7 @@ export function newTurn(request: Request, now: number): Turn {
     unaudited: false,
     reply: undefined,
     warnings: [],
+    events: [],
     made: { tokens: [] },
     audited: undefined,
     answerAudited: false,

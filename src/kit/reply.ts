@@ -3,6 +3,7 @@
  * Everything else is said with one of the functions below, so a reader sees what is special.
  */
 import { type JsonText } from './json-text.ts'
+import { type RotationOrder } from './rotation.ts'
 
 export type ReplyData = Record<string, unknown> | JsonText
 
@@ -71,6 +72,10 @@ export class Reply {
   /** The lease block as core made it (renewals). */
   leased: { id: string; seconds: number; renewable: boolean } | undefined
   headers: Record<string, string> | undefined
+  /** What is to be done with a rotation of this mount. */
+  rotation: RotationOrder | undefined
+  /** A rotated credential is told: whoever reads it holds this generation from now on. */
+  served: { kind: string; name: string; generation: number } | undefined
 }
 
 export type Answer = Reply | Record<string, unknown> | JsonText | undefined

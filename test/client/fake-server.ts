@@ -50,11 +50,11 @@ export class FakeServer implements AsyncDisposable {
   readonly #server = createServer((request, answer) => void this.#serve(request, answer))
 
   /** `secret/` is KV version 2, `old/` version 1, `team/kv/` version 2 again. */
-  static async start(): Promise<FakeServer> {
+  static async start(port = 0): Promise<FakeServer> {
     const fake = new FakeServer()
     fake.tokens.set('fake-root', { ttl: 0, renewable: false })
     fake.#server.on('connection', () => fake.sockets++)
-    await new Promise<void>((done) => fake.#server.listen(0, '127.0.0.1', done))
+    await new Promise<void>((done) => fake.#server.listen(port, '127.0.0.1', done))
     return fake
   }
 
