@@ -13,7 +13,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { envValues } from '../../lib/env-file.ts'
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
-import { readEnvFile } from '../env/read-env-file.ts'
+import { hintForBare, readEnvFile } from '../env/read-env-file.ts'
 import { clientOptions } from '../http/client-options.ts'
 import { type Sink } from '../io.ts'
 
@@ -139,6 +139,8 @@ async function resolved(at: At, env: Env, client: Client | undefined): Promise<R
 }
 
 function hintFor({ program }: At, { problems }: ConfigError): string {
+  const bare = hintForBare(problems.map(({ reference }) => reference))
+  if (bare !== undefined) return bare
   const codes = new Set(
     problems.map(({ error }) => Object(error) as { code?: unknown }).map((e) => e.code),
   )
@@ -153,13 +155,12 @@ async function runChild(at: At, { written, first, client }: Child): Promise<numb
   const { flags, io, out } = at
   const redacts = flags.redact && !flags['no-redact'] && first.secrets.length > 0
   // The handlers first: a signal that comes as soon as the child is there is for the child.
-  let child: Supervised | undefined
   const stopForwarding = forwardSignals({
     onTerminal: [io.stdin, io.stdout, io.stderr].some(({ isTTY }) => isTTY === true),
-    send: (name) => child?.signal(name),
-    heard: (name) => child?.heard(name),
+    send: (name) => child.signal(name),
+    heard: (name) => child.heard(name),
   })
-  child = supervise({
+  const child = supervise({
     command: at.args,
     first,
     stdout: redacts ? piped(io.stdout) : inheritable(io.stdout),
