@@ -36,6 +36,15 @@ test('open() agrees with the published AES-256-GCM vector', () => {
   throws(() => open(key, sealed, { context: 'x' }), TamperedError)
 })
 
+test('seal() seals a text as its bytes, and leaves alone what is put before it', () => {
+  const key = systemRandom(32)
+  const text = 'a ü \u{1f511} \ud800'
+  const before = Buffer.from([1, 2, 3])
+  const sealed = seal(key, text, { context: 'a', before })
+  deepEqual(sealed.subarray(0, 3), before)
+  deepEqual(open(key, sealed.subarray(3), { context: 'a' }), Buffer.from(text))
+})
+
 test('open() refuses every flipped bit, a wrong key, a wrong context and a cut record', () => {
   const key = systemRandom(32)
   const sealed = seal(key, Buffer.from('hunter2'), { context: 'a' })

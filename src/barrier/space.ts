@@ -197,7 +197,7 @@ export class Space {
       }
       const due = tx.dueOf(path)
       const text = JSON.stringify(value)
-      const sealed = this.#keyring.sealRecord(key, Buffer.from(text))
+      const sealed = this.#keyring.sealRecord(key, text)
       if (mayCache(path, text.length)) written.push({ path, key, text })
       else dropped.push(key)
       batch.push(due === undefined ? { key, value: sealed } : { key, value: sealed, due })
