@@ -3,9 +3,14 @@
  * by the piece, and a Buffer is copied with the whole pool it lies in; so a group of requests is a
  * few strings and numbers each, and all their bytes are one buffer that is handed over, not copied.
  */
-import { type Expect, type Write } from './store.ts'
+import { type Expect, type LogWrite, type Write } from './store.ts'
 
-export type Job = { id: number; batch: readonly Write[]; expect: Expect }
+export type Job = {
+  id: number
+  batch: readonly Write[]
+  expect: Expect
+  log?: LogWrite | undefined
+}
 
 type PackedJob = {
   id: number
@@ -20,6 +25,9 @@ type PackedJob = {
   sizes: number[]
   /** 0 = none. */
   dues: number[]
+  /** Of the record for the log, whose bytes come after those of the writes; -1 = none. */
+  logged: number
+  dropTo: number
 }
 export type PackedGroup = { jobs: PackedJob[]; bytes: Uint8Array<ArrayBuffer> }
 
@@ -27,15 +35,20 @@ const NONE = -1
 
 export function pack(jobs: readonly Job[]): PackedGroup {
   let total = 0
-  for (const { batch } of jobs) for (const { value } of batch) total += value?.length ?? 0
+  for (const { batch, log } of jobs) {
+    for (const { value } of batch) total += value?.length ?? 0
+    total += log?.append?.length ?? 0
+  }
   const bytes = new Uint8Array(total)
   let at = 0
-  const packed = jobs.map(({ id, batch, expect }): PackedJob => {
-    for (const { value } of batch) {
-      if (!value) continue
-      bytes.set(value, at)
-      at += value.length
-    }
+  const add = (value: Uint8Array | undefined) => {
+    if (!value) return
+    bytes.set(value, at)
+    at += value.length
+  }
+  const packed = jobs.map(({ id, batch, expect, log }): PackedJob => {
+    for (const { value } of batch) add(value)
+    add(log?.append)
     return {
       id,
       since: expect.since ?? NONE,
@@ -46,6 +59,8 @@ export function pack(jobs: readonly Job[]): PackedGroup {
       writes: batch.map(({ key }) => key).join('\n'),
       sizes: batch.map(({ value }) => value?.length ?? NONE),
       dues: batch.map(({ due }) => due ?? 0),
+      logged: log?.append?.length ?? NONE,
+      dropTo: log?.dropTo ?? NONE,
     }
   })
   return { jobs: packed, bytes }
@@ -54,7 +69,9 @@ export function pack(jobs: readonly Job[]): PackedGroup {
 /** The jobs as they were; values are views into the group's bytes. */
 export function unpack({ jobs, bytes }: PackedGroup): Job[] {
   let at = 0
-  return jobs.map(({ id, since, keys, revisions, prefixes, sinces, writes, sizes, dues }) => {
+  return jobs.map((job) => {
+    const { id, since, keys, revisions, prefixes, sinces, writes, sizes, dues, logged, dropTo } =
+      job
     const names = keys.split('\n')
     const under = prefixes.split('\n')
     const written = writes.split('\n')
@@ -64,9 +81,13 @@ export function unpack({ jobs, bytes }: PackedGroup): Job[] {
       const value = bytes.subarray(at, (at += size))
       return dues[i] ? { key, value, due: dues[i] } : { key, value }
     })
+    const append = logged < 0 ? undefined : bytes.subarray(at, (at += logged))
     return {
       id,
       batch,
+      ...((append || dropTo !== NONE) && {
+        log: { ...(append && { append }), ...(dropTo !== NONE && { dropTo }) },
+      }),
       expect: {
         ...(since !== NONE && { since }),
         keys: revisions.map((revision, i) => ({ key: names[i]!, revision })),

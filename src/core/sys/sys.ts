@@ -8,6 +8,7 @@ import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
+import { cofferWatchEndpoints } from './coffer-watch.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
@@ -60,6 +61,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferKvEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferExplainEndpoints(core),
+      ...cofferWatchEndpoints(core),
       ...passwordPolicyEndpoints(),
       ...pluginEndpoints(core),
       ...internalEndpoints(core),

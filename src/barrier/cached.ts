@@ -1,0 +1,39 @@
+/** A decoded entry, as the space keeps it in its cache. */
+import { parseJson } from '../lib/json.ts'
+
+/** Larger entries are decoded anew at each read: the cache is for the many small ones. */
+const CACHED_BYTES_MAX = 64 * 1024
+/** Every request reads the tables of namespaces and of mounts, however long they are. */
+const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts)$/
+export const mayCache = (path: string, bytes: number) =>
+  bytes <= CACHED_BYTES_MAX || TABLE.test(path)
+
+export type Cached = {
+  readonly path: string
+  readonly key: string
+  /** 0 = there is no such entry. */
+  readonly revision: number
+  readonly value: object | undefined
+}
+
+/**
+ * What was just written, as it would be read: parsed from its text, so that a handler never gets an
+ * object another one has made, but only when somebody asks.
+ */
+export function writtenEntry(made: {
+  path: string
+  key: string
+  text: string
+  revision: number
+}): Cached {
+  let value: object | undefined
+  return {
+    path: made.path,
+    key: made.key,
+    revision: made.revision,
+    get value() {
+      value ??= parseJson(made.text) as object
+      return value
+    },
+  }
+}
