@@ -3,6 +3,7 @@ import { sseReader } from '../../src/client/sse.ts'
 import { canonicalNamespace, canonicalPath } from '../../src/core/canonical-path.ts'
 import { uuid } from '../../src/lib/random.ts'
 import { type Core } from '../../src/core/core.ts'
+import { type Response } from '../../src/core/turn.ts'
 
 export type Seen = {
   id: string
@@ -41,17 +42,20 @@ export async function settled(turns = 30): Promise<void> {
   for (let i = 0; i < turns; i++) await new Promise((done) => setImmediate(done))
 }
 
-export async function watch(
-  { core, root }: { core: Core; root: string },
-  { prefix = '', after, token = root, namespace, header }: WatchAsk = {},
-): Promise<Watching> {
+type Server = { core: Core; root: string }
+
+function ask(
+  { core, root }: Server,
+  { prefix = '', after, token = root, namespace, header }: WatchAsk,
+  more: Record<string, unknown> = {},
+): Promise<Response> {
   const home = canonicalNamespace(namespace)
-  const answer = await core.handle({
+  return core.handle({
     id: uuid(),
     verb: 'read',
     path: canonicalPath('sys/coffer/watch'),
     ...(home !== undefined && { namespace: home }),
-    data: { prefix, ...(after !== undefined && { after }) },
+    data: { prefix, ...(after !== undefined && { after }), ...more },
     token,
     wrapTtlSeconds: 0,
     remoteAddress: '127.0.0.1',
@@ -59,6 +63,31 @@ export async function watch(
     rawHeaders: header === undefined ? [] : ['Last-Event-ID', header],
     receivedAt: core.clock.now(),
   })
+}
+
+/** A poll; `answer` is there once it has answered. */
+export async function poll(server: Server, asked: WatchAsk & { wait?: string | number }) {
+  const { wait } = asked
+  const made = await ask(server, asked, { poll: '1', ...(wait !== undefined && { wait }) })
+  let text = ''
+  let answer: { events: Seen[]; last: string } | undefined
+  made.stream?.({
+    write: (more) => (text += more) !== '',
+    whenDrained: () => {},
+    end: () => void (answer = (JSON.parse(text) as { data: typeof answer }).data),
+  })
+  await settled()
+  return {
+    status: made.status,
+    get answer() {
+      return answer
+    },
+  }
+}
+
+export async function watch(server: Server, asked: WatchAsk = {}): Promise<Watching> {
+  const answer = await ask(server, asked)
+  const { after } = asked
   const events: Seen[] = []
   let id = after ?? ''
   let text = ''
