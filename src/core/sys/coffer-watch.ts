@@ -74,7 +74,7 @@ async function watch(call: Call<Parsed<typeof fields>>, core: Core) {
     headers: { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
     stream(to) {
       // Others may have come between the request and here.
-      if (core.watch.full(uid) === undefined) return stream(to)
+      if (data.poll || core.watch.full(uid) === undefined) return stream(to)
       to.end()
       return () => {}
     },
