@@ -88,6 +88,8 @@ export async function* watchEvents(
       signal.throwIfAborted()
       if (!isPassing(error)) throw error
       failed = true
+      // An answer that does not get through whole may do so in pieces.
+      pollUntil = 0
     }
     const lived = told > 0 || Date.now() - startedAt >= SHORT_MS
     failures = lived ? 0 : failures + 1
