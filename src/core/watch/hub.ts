@@ -39,7 +39,7 @@ export type Hub = {
 }
 
 /** How often other processes are looked for, and how often tokens at the latest. */
-const TICK_MS = 50
+const TICK_MS = 20
 const CHECK_MS = 1_000
 /** Between two looks of one process, however much is written. */
 const SPACING_MS = 5
