@@ -126,7 +126,7 @@ async function lookAndCall(
 }
 
 type Bell = {
-  ring(): void
+  ring: () => void
   /** What has rung until now is dealt with. */
   hush(): void
   /** Fulfilled when it rings, has rung already, or after a time. */

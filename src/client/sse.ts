@@ -12,8 +12,8 @@ export type SseReader = {
 
 type Told = {
   /** After each whole block: the id the stream is at by then. Before the message, if there is one. */
-  onId(id: string): void
-  onMessage(message: SseMessage): void
+  onId: (id: string) => void
+  onMessage: (message: SseMessage) => void
 }
 
 const CHARS_MAX = 1024 * 1024

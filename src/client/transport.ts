@@ -24,8 +24,8 @@ type Outgoing = {
 /** For an answer that goes on: its text is given bit by bit as it comes, and is not in `Incoming`. */
 export type Streaming = {
   /** The head of such an answer is there. */
-  open(): void
-  chunk(bytes: Uint8Array): void
+  open: () => void
+  chunk: (bytes: Uint8Array) => void
 }
 export type Incoming = {
   status: number

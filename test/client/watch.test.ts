@@ -25,9 +25,10 @@ async function watchServer(answer: Answer) {
   const queries: URLSearchParams[] = []
   const server = createServer((request, response) => {
     const { searchParams, pathname } = new URL(request.url ?? '/', 'http://fake')
-    if (!pathname.endsWith('/watch')) return void response.end('{"data":{"ttl":0,"v":1}}')
-    queries.push(searchParams)
-    answer(searchParams, response, request)
+    if (pathname.endsWith('/watch')) {
+      queries.push(searchParams)
+      answer(searchParams, response, request)
+    } else response.end('{"data":{"ttl":0,"v":1}}')
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return {
@@ -76,6 +77,10 @@ async function take(
   } finally {
     clearInterval(alive)
   }
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((done) => setTimeout(done, 5))
 }
 
 test('watch() refuses what will not pass: no such endpoint, no right, an answer of another kind', async () => {
@@ -183,7 +188,7 @@ test('watch() ends with its signal and with its client, and breaks off its strea
   const onState = () => setTimeout(() => controller.abort(reason), 5)
   await rejects(take(client, 1, { signal: controller.signal, onState }), reason)
   await rejects(take(client, 1, { signal: AbortSignal.abort(reason) }), reason)
-  while (open > 0) await new Promise((done) => setTimeout(done, 5))
+  await until(() => open === 0)
   const closing = take(client, 1, { onState: () => setTimeout(() => void client.close(), 5) })
   await rejects(closing, { name: 'ClosedError' })
 })
@@ -197,7 +202,7 @@ test('many watches leave the sockets of other calls alone', async () => {
   const watches = Array.from({ length: 40 }, () =>
     take(client, 1, { signal, onState: () => void connected++ }).catch(() => {}),
   )
-  while (connected < 40) await new Promise((done) => setTimeout(done, 5))
+  await until(() => connected === 40)
   ok(await client.read('any/path'))
   controller.abort()
   await Promise.all(watches)

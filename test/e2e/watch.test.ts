@@ -61,11 +61,10 @@ function reading(client: Client, place: string) {
   })()
   return {
     events,
-    async stop() {
+    stop: async () => {
       controller.abort()
       await done
     },
-    done,
   }
 }
 
@@ -94,9 +93,9 @@ test(`${CUTS} cuts and a kill: no event is lost, none comes twice, the order sta
   const clients = await Promise.all(Array.from({ length: WATCHERS }, () => clientAt(proxy.address)))
   const readers = clients.map((client) => reading(client, place))
   const acknowledged: string[] = []
-  let writing = true
+  const stopped = new AbortController()
   const writers = Array.from({ length: WRITERS }, async (_, who) => {
-    for (let i = 0; writing; i++) {
+    for (let i = 0; !stopped.signal.aborted; i++) {
       const path = `w${who}/k${i % 5}`
       const ask = { data: { pw: `CANARY-${i}` } }
       const made = await api.write(`secret/data/${path}`, ask).catch(() => undefined)
@@ -110,7 +109,7 @@ test(`${CUTS} cuts and a kill: no event is lost, none comes twice, the order sta
   await server.kill('SIGKILL')
   await server.restart()
   await until(() => proxy.cuts >= CUTS, 'all cuts', 120_000)
-  writing = false
+  stopped.abort()
   await Promise.all(writers)
   proxy.heal()
   const all = await allAfter(place)

@@ -23,10 +23,10 @@ export type Watching = {
   /** The server has ended it. */
   readonly ended: boolean
   /** Stops reading, and reads again. */
-  block(): void
-  drain(): void
+  block: () => void
+  drain: () => void
   /** The client goes. */
-  cut(): void
+  cut: () => void
 }
 
 export type WatchAsk = {

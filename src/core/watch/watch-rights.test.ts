@@ -100,7 +100,8 @@ test('a watch shows exactly what a read would be allowed, whatever the policies'
           const answers = await Promise.all(asked.map((p) => t.ask('read', p, {}, { token: id })))
           const may = answers.some(({ status }) => status !== 403)
           if (may) wanted.push(kv1 ? `kv1/${name}` : `secret/${name}`)
-          may ? shown++ : hidden++
+          if (may) shown++
+          else hidden++
         }
         await later(t)
         deepEqual(paths(seen).slice(from), wanted, `phase ${phase}`)
