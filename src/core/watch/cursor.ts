@@ -66,7 +66,7 @@ export function cursor({ core, turn, watched, records, after }: CursorParts): Cu
   /** Whether what came right after this position is gone: a reader was slower than the retention. */
   async function hasGap(from: Position, page: readonly LogRecord[]): Promise<boolean> {
     if (from.revision === 0) return page.length > 0 && (await wasDropped(core))
-    return page[0]?.revision !== from.revision || page[0].mark !== from.mark
+    return page[0]?.revision !== from.revision
   }
 
   async function newest(): Promise<Position> {

@@ -4,6 +4,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { testCore, type TestCore } from '../../../test/support/test-core.ts'
 import { settled, watch } from '../../../test/support/watching.ts'
+import { putPolicy, tokenWith } from '../../../test/support/policy-token.ts'
+import { defineEngine, endpoint, Failure } from '../../kit/kit.ts'
+import { ENGINES } from '../../server/builtin.ts'
 import { StoreConflict } from '../../storage/store.ts'
 import { memoryStore } from '../../storage/memory.ts'
 import { emitEvent } from './events.ts'
@@ -77,6 +80,31 @@ test('a watch is told nothing of what was refused, or changed nothing', async ()
   await later(t)
   deepEqual(seen.events, [])
   match(seen.text, /^id: [0-9a-f]{26}\n\n$/)
+})
+
+test('what was told before a refusal goes with it, also when the use of a token stays', async () => {
+  const engine = defineEngine({
+    type: 'telling',
+    help: 'Tells.',
+    endpoints: [
+      endpoint('x', {
+        help: 'Tells, and refuses.',
+        fields: {},
+        write(call) {
+          call.emit({ type: 'kv.write', path: 'x' })
+          throw new Failure('bad_request', 'no')
+        },
+      }),
+    ],
+  })
+  const t = await testCore({ engines: [...ENGINES, engine] })
+  await t.ask('write', 'sys/mounts/tell', { type: 'telling' })
+  await putPolicy(t, 'p', 'path "tell/x" { capabilities = ["update"] }')
+  const { id } = await tokenWith(t, ['p'], { numUses: 5 })
+  const seen = await watch(t)
+  equal((await t.ask('write', 'tell/x', {}, { token: id })).status, 400)
+  await later(t)
+  deepEqual(seen.events, [])
 })
 
 test('a prefix is whole segments, and hostile ones are refused or find nothing', async () => {
