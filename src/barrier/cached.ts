@@ -1,6 +1,13 @@
 /** Decoded entries as the space keeps them: what was read, and what was just written. */
 import { parseJson } from '../lib/json.ts'
 
+/** Larger entries are decoded anew at each read: the cache is for the many small ones. */
+const CACHED_BYTES_MAX = 64 * 1024
+/** Every request reads the tables of namespaces and of mounts, however long they are. */
+const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts)$/
+export const mayCache = (path: string, bytes: number) =>
+  bytes <= CACHED_BYTES_MAX || TABLE.test(path)
+
 export type Cached = {
   readonly path: string
   readonly key: string

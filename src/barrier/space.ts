@@ -8,8 +8,9 @@
  */
 import { parseJson } from '../lib/json.ts'
 import { type Awaitable, type Page, type Store, type Write } from '../storage/store.ts'
-import { type Cached, Written } from './cached.ts'
+import { type Cached, mayCache, Written } from './cached.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
+import { type LogRecord, logWrite, openLog } from './log.ts'
 import { type Names, names } from './names.ts'
 import { pageOf } from './page.ts'
 import { keyUsage, type KeyUsage } from './usage.ts'
@@ -22,14 +23,11 @@ export type Due = { readonly key: string; readonly value: object | undefined }
 
 /** Entries per generation; two generations are kept. */
 const CACHE_MAX = 20_000
-/** Larger entries are decoded anew at each read: the cache is for the many small ones. */
-const CACHED_BYTES_MAX = 64 * 1024
-/** Every request reads the tables of namespaces and of mounts, however long they are. */
-const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts)$/
-const mayCache = (path: string, bytes: number) => bytes <= CACHED_BYTES_MAX || TABLE.test(path)
 
 export class Space {
   readonly store: Store
+  /** Called when a commit of this process has added to the log. */
+  onLogged: (() => void) | undefined
   #keyring: Keyring
   #names: Names
   #rootKey: Buffer
@@ -175,16 +173,15 @@ export class Space {
 
   async list(prefix: string, page?: Page): Promise<string[]> {
     const hidden = await this.store.list(this.#names.hide(prefix))
-    return pageOf(
-      hidden.map((name) => this.#names.show(prefix, name)),
-      page,
-    )
+    const shown = hidden.map((name) => this.#names.show(prefix, name))
+    return pageOf(shown, page)
   }
 
   /** Commits all or nothing; throws StoreConflict when what `tx` read has changed. */
   async commit(tx: Tx, also: Also = {}): Promise<void> {
     const writes = tx.pending()
-    if (!this.#usage.take(writes.length)) await this.#usage.refill(writes.length)
+    const seals = writes.length + (tx.told.length > 0 ? 1 : 0)
+    if (!this.#usage.take(seals)) await this.#usage.refill(seals)
     const batch: Write[] = [...(also.writes ?? [])]
     const written: { path: string; key: string; text: string }[] = []
     const dropped: string[] = []
@@ -204,7 +201,8 @@ export class Space {
     }
     const expect = tx.expectations()
     for (const key of also.absent ?? []) expect.keys.push({ key, revision: 0 })
-    const revision = await this.store.write(batch, expect)
+    const log = logWrite(this.#keyring, tx)
+    const revision = await this.store.write(batch, expect, log)
     // Once the refresh has gone past this revision, it may already know of a later writer; what was
     // written here is then no longer sure to be what stands there.
     if (this.#revision < revision) {
@@ -218,6 +216,15 @@ export class Space {
     }
     // Whoever comes after this must see it, even in the same turn.
     this.#asked = false
+    if (tx.told.length > 0) this.onLogged?.()
+  }
+
+  /** What transactions have told after a revision, oldest first. */
+  async records(after: number, limit: number): Promise<LogRecord[]> {
+    const found = await this.store.log(after, limit)
+    // A record may be sealed with a key that another process has just added.
+    if (found.length > 0) await this.#refresh()
+    return found.map((entry) => openLog(this.#keyring, entry))
   }
 
   /**
@@ -249,8 +256,8 @@ export class Space {
   }
 }
 
-/** The writes of a transaction at some moment; undefined = none. */
-export type Mark = ReadonlyMap<string, object | undefined> | undefined
+/** A transaction at some moment: its writes (undefined = none), and how much it has told. */
+export type Mark = { writes: ReadonlyMap<string, object | undefined> | undefined; told: number }
 
 /**
  * The entries a piece of core may see, by plain paths: a whole transaction, or the part of it that
@@ -264,6 +271,8 @@ export interface Scope {
   readonly keyring: Keyring
 }
 
+const NOTHING: readonly object[] = []
+
 /** One request's view: reads are remembered, writes wait for the commit. */
 export class Tx implements Scope {
   readonly #space: Space
@@ -275,6 +284,9 @@ export class Tx implements Scope {
   // Made when needed: most requests write nothing.
   #writes: Map<string, object | undefined> | undefined
   #due: Map<string, number> | undefined
+  #told: object[] | undefined
+  /** Of the log, all up to this revision goes. */
+  dropTo: number | undefined
 
   constructor(space: Space) {
     this.#space = space
@@ -345,16 +357,27 @@ export class Tx implements Scope {
   }
 
   get dirty(): boolean {
-    return this.#writes !== undefined && this.#writes.size > 0
+    return (this.#writes !== undefined && this.#writes.size > 0) || this.#told !== undefined
   }
 
-  /** A copy of the writes so far; `rollback` returns to it. */
+  /** Puts an object into the log, in the order of the commits. It is no entry: nothing conflicts. */
+  tell(of: object): void {
+    this.#told ??= []
+    this.#told.push(of)
+  }
+
+  get told(): readonly object[] {
+    return this.#told ?? NOTHING
+  }
+
+  /** What it would do so far; `rollback` returns to it. */
   mark(): Mark {
-    return this.#writes && new Map(this.#writes)
+    return { writes: this.#writes && new Map(this.#writes), told: this.#told?.length ?? 0 }
   }
 
-  rollback(mark: Mark): void {
-    this.#writes = mark && new Map(mark)
+  rollback(mark: Mark | undefined): void {
+    this.#writes = mark?.writes && new Map(mark.writes)
+    this.#told = mark?.told ? this.#told?.slice(0, mark.told) : undefined
   }
 
   pending(): [string, object | undefined][] {

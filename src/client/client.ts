@@ -66,3 +66,4 @@ export {
 } from './rotating/source.ts'
 export { openSecrets, type Secrets, type SecretsOptions } from './secrets.ts'
 export { type TlsOptions } from './transport.ts'
+export { type WatchEvent, type WatchOptions } from './watch.ts'

@@ -25,6 +25,11 @@ export type Call = CallOptions & {
   body?: unknown
   token?: Secret | undefined
   wrapTtl?: string | number | undefined
+  /**
+   * For an answer that goes on, given bit by bit: the time limit ends with its head, and it is not
+   * asked for again when it is cut.
+   */
+  chunk?: ((bytes: Uint8Array) => void) | undefined
 }
 
 /** A success. `body` is undefined for 204. `generation` is told of a credential that is rotated. */
@@ -65,7 +70,7 @@ export function createSend(options: HttpOptions): Send {
   }
 }
 
-type Limit = { signal: AbortSignal; endsAt: number; clear: () => void }
+type Limit = { signal: AbortSignal; endsAt: number; lift: () => void; clear: () => void }
 
 /**
  * One signal for the caller's abort, the client's end and the time limit. Its timer is what keeps
@@ -88,6 +93,7 @@ function timeLimit(call: Call, { timeoutMs, closed }: HttpOptions): Limit {
   return {
     signal: controller.signal,
     endsAt: Date.now() + timeoutMs,
+    lift: () => clearTimeout(timer),
     clear() {
       clearTimeout(timer)
       call.signal?.removeEventListener('abort', byCaller)
@@ -111,7 +117,7 @@ async function sendUntilAnswered(
     let waitMs = 0
     try {
       const background = call.background === true
-      const { method } = call
+      const { method, chunk } = call
       const incoming = await transport.send({
         method,
         url,
@@ -119,6 +125,7 @@ async function sendUntilAnswered(
         body,
         signal: limit.signal,
         background,
+        streaming: chunk && { open: limit.lift, chunk },
       })
       const target = redirected ? undefined : redirectTarget(incoming, url)
       if (target !== undefined) {
@@ -137,7 +144,7 @@ async function sendUntilAnswered(
       if (!(error instanceof TransportFault)) throw error
       limit.signal.throwIfAborted()
       // A write that may have arrived is not sent twice: it could undo what came after it.
-      const again = call.method === 'GET' || !error.sent
+      const again = (call.method === 'GET' && !call.chunk) || !error.sent
       if (!again || attempt >= tries) throw networkError(error, call)
     }
     const backoff = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt)

@@ -39,6 +39,8 @@ import { type Grants, grantsFinder } from './grants.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { putPassing } from './passing.ts'
 import { type Made, type Request, type Response, type Turn } from './turn.ts'
+import { type Hub, watchHub, type WatchLimits } from './watch/hub.ts'
+import { type Retention, RETENTION, trimEvents } from './watch/retention.ts'
 
 export type CoreOptions = {
   store: Store
@@ -58,6 +60,7 @@ export type CoreOptions = {
   help?: (core: Core, turn: Turn) => Reply
   /** Told of every answer, for metrics. */
   observe?: Observe
+  watch?: { limits?: WatchLimits; keep?: Retention }
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
@@ -87,6 +90,8 @@ export type Core = {
   readonly tokens: Tokens
   readonly audit: AuditLog
   readonly expiry: Expiry
+  /** Those who watch what happens, in this process. */
+  readonly watch: Hub
   readonly engines: readonly Engine[]
   readonly settings: Settings
   readonly startedAt: number
@@ -128,12 +133,14 @@ export function createCore(options: CoreOptions): Core {
     random,
     ...(options.staticKeys && { staticKeys: options.staticKeys }),
     ...(options.announce && { announce: options.announce }),
-    opened() {
+    opened(space) {
+      space.onLogged = () => core.watch.wake()
       core.expiry.start()
       log('info', 'unsealed')
     },
     sealed() {
       core.expiry.stop()
+      void core.watch.endAll('sealed')
       core.audit.close()
       log('info', 'sealed')
     },
@@ -197,7 +204,10 @@ export function createCore(options: CoreOptions): Core {
         await rotateWhenDue(core)
         await oidcUpkeep(core)
       },
+      trim: (inTurn) =>
+        trimEvents({ space: keep.space, clock, keep: options.watch?.keep ?? RETENTION, inTurn }),
     }),
+    watch: watchHub(() => core, options.watch?.limits),
     get engines() {
       return engines
     },
@@ -238,6 +248,7 @@ export function createCore(options: CoreOptions): Core {
     undo: (made) => undo(core, made),
     async close() {
       core.expiry.stop()
+      await core.watch.close()
       core.audit.close()
       await store.close()
     },

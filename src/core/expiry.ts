@@ -23,6 +23,7 @@ const DUTY_MS = 15_000
 const POLL_MS = 1_000
 const BATCH = 200
 const UPKEEP_PASSES = 600
+const TRIM_PASSES = 10
 /** Entries that are looked at in one pass while they cannot be ended. */
 const STUCK_MAX = 5_000
 
@@ -48,6 +49,8 @@ export type ExpiryParts = {
   report: (trouble: string) => void
   /** What the node on duty does now and then. */
   upkeep?: () => Promise<void>
+  /** Drops what has been kept for long enough; more often than upkeep. */
+  trim?: (inTurn: <T>(act: (tx: Tx) => Promise<T>) => Promise<T | undefined>) => Promise<void>
 }
 
 export function expiry(parts: ExpiryParts): Expiry {
@@ -147,6 +150,7 @@ export function expiry(parts: ExpiryParts): Expiry {
   async function sweep(tried = new Set<string>()): Promise<number> {
     const space = parts.space()
     if (!space || !(await onDuty())) return 0
+    if (passes % TRIM_PASSES === 0) await parts.trim?.(inTurn)
     if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
     const left = leases.taken.union(tried)
     let done = 0

@@ -181,10 +181,10 @@ export function measuredStore(store: Store, metrics: Metrics): Store {
     type: store.type,
     get: (key) => store.get(key),
     list: (prefix, page) => store.list(prefix, page),
-    async write(batch, expect) {
+    async write(batch, expect, log) {
       const start = performance.now()
       try {
-        return await store.write(batch, expect)
+        return await store.write(batch, expect, log)
       } catch (error) {
         if (error instanceof StoreConflict) metrics.count('coffer_store_conflicts_total')
         throw error
@@ -195,6 +195,8 @@ export function measuredStore(store: Store, metrics: Metrics): Store {
     revision: () => store.revision(),
     changes: (since) => store.changes(since),
     due: (now, limit) => store.due(now, limit),
+    log: (after, limit) => store.log(after, limit),
+    logFromEnd: (newer) => store.logFromEnd(newer),
     close: () => store.close(),
   }
 }

@@ -39,6 +39,11 @@ path "sys/leases/lookup" {
   capabilities = ["update"]
 }
 
+# A token may watch what it may read.
+path "sys/coffer/watch" {
+  capabilities = ["read"]
+}
+
 # The private space of this token. No other token, not even root, can reach it.
 path "cubbyhole/*" {
   capabilities = ["create", "read", "update", "delete", "list"]

@@ -26,6 +26,7 @@ import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
 import { signedToken } from './wrapping-jwt.ts'
 import { isListing, policyPathOf, TURN, type Turn } from './turn.ts'
+import { emitEvent } from './watch/events.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
@@ -340,7 +341,11 @@ export function endSpentToken(turn: Turn, core: Core): Promise<void> | void {
 }
 
 export function commit(turn: Turn, core: Core): Promise<void> | void {
-  const { tx, refusal, afterCommit } = turn
+  const { tx, refusal, afterCommit, events, mount, ns, now } = turn
+  if (tx && mount) {
+    const source = { mount: mount.entry, home: homeOf(ns).namespace, now }
+    for (const event of events) emitEvent(tx, source, event)
+  }
   if (tx?.dirty) return store(turn, tx, core)
   const consistent = !tx || refusal !== undefined || tx.consistent()
   if (consistent !== true || afterCommit.length > 0) return finish(turn, consistent)

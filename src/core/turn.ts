@@ -91,7 +91,7 @@ export type Turn = {
   fields: ParsedFields | undefined
   call: Call<never> | undefined
   /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
-  kept: Mark
+  kept: Mark | undefined
   lastUse: boolean
   /** A login that names a user, until the credentials have proven right. */
   attempt: Attempt | undefined

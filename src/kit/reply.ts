@@ -46,8 +46,15 @@ export type TokenParams = {
   boundCidrs: readonly string[]
 }
 
-/** Begins when the answer's head has been sent; what it returns ends it, and may be called at once. */
-export type Stream = (to: { write: (text: string) => void; end: () => void }) => () => void
+/**
+ * Begins when the answer's head has been sent; what it returns ends it, and may be called at once.
+ * `write` says whether the client keeps up; if not, `whenDrained` calls once it has.
+ */
+export type Stream = (to: {
+  write: (text: string) => boolean
+  whenDrained: (run: () => void) => void
+  end: () => void
+}) => () => void
 
 export class Reply {
   data: ReplyData | undefined
@@ -62,6 +69,8 @@ export class Reply {
   raw: { contentType: string; body: string | Uint8Array } | undefined
   /** Text that goes on for as long as the client reads. */
   stream: Stream | undefined
+  /** Its content type; absent = text/plain. */
+  streamType: string | undefined
   /** Replaces the whole body: a wrapped response as it was stored. */
   envelope: Record<string, unknown> | undefined
   /** lease_duration of a reply without a lease (KV v1). */

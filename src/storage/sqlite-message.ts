@@ -7,12 +7,18 @@
  * and writes one record. So a key that is read is sent once and has a number from then on.
  *
  *   numbers   fresh, jobs, then for each job
- *             id, since, keys, (name, revision)*, ranges, (since)*, writes, (name, size, due)*
+ *             id, since, keys, (name, revision)*, ranges, (since)*, writes, (name, size, due)*,
+ *             size of the record for the log, up to where the log is dropped (-1 = none of it)
  *   name      the number of a key; one past the last number, or -1, stands for the next of the text
  */
-import { type Expect, type Write } from './store.ts'
+import { type Expect, type LogWrite, type Write } from './store.ts'
 
-export type Job = { id: number; batch: readonly Write[]; expect: Expect }
+export type Job = {
+  id: number
+  batch: readonly Write[]
+  expect: Expect
+  log?: LogWrite | undefined
+}
 
 export type PackedGroup = {
   /** In one piece of memory, the numbers first. */
@@ -39,7 +45,7 @@ export function packer(): (jobs: readonly Job[]) => PackedGroup {
     if (fresh) known = new Map()
     numbers[at++] = fresh ? 1 : 0
     numbers[at++] = jobs.length
-    for (const { id, batch, expect } of jobs) {
+    for (const { id, batch, expect, log } of jobs) {
       numbers[at++] = id
       numbers[at++] = expect.since ?? NONE
       numbers[at++] = expect.keys.length
@@ -68,6 +74,11 @@ export function packer(): (jobs: readonly Job[]) => PackedGroup {
         bytes.set(value, to)
         to += value.length
       }
+      numbers[at++] = log?.append?.length ?? NONE
+      numbers[at++] = log?.dropTo ?? NONE
+      if (!log?.append) continue
+      bytes.set(log.append, to)
+      to += log.append.length
     }
     return { numbers, bytes, text: texts.join('\n') }
   }
@@ -77,9 +88,10 @@ export function packer(): (jobs: readonly Job[]) => PackedGroup {
 function roomFor(jobs: readonly Job[]) {
   let count = 2
   let size = 0
-  for (const { batch, expect } of jobs) {
-    count += 5 + 2 * expect.keys.length + expect.ranges.length + 3 * batch.length
+  for (const { batch, expect, log } of jobs) {
+    count += 7 + 2 * expect.keys.length + expect.ranges.length + 3 * batch.length
     for (const { value } of batch) size += value?.length ?? 0
+    size += log?.append?.length ?? 0
   }
   const piece = new ArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT + size)
   const numbers = new Float64Array(piece, 0, count)
@@ -111,13 +123,23 @@ export function unpacker(): (group: PackedGroup) => Job[] {
       const value = bytes.subarray(from, (from += size))
       return due === 0 ? { key, value } : { key, value, due }
     }
+    const logged = (): LogWrite | undefined => {
+      const [size, dropTo] = [next(), next()]
+      if (size === NONE && dropTo === NONE) return undefined
+      return {
+        ...(size !== NONE && { append: bytes.subarray(from, (from += size)) }),
+        ...(dropTo !== NONE && { dropTo }),
+      }
+    }
     return times(next(), (): Job => {
       const id = next()
       const since = next()
       const keys = times(next(), () => ({ key: nameRead(), revision: next() }))
       const ranges = times(next(), () => ({ prefix: texts[told++]!, since: next() }))
       const batch = times(next(), write)
-      return { id, batch, expect: { ...(since !== NONE && { since }), keys, ranges } }
+      const log = logged()
+      const expect = { ...(since !== NONE && { since }), keys, ranges }
+      return { id, batch, expect, ...(log && { log }) }
     })
   }
 }

@@ -9,6 +9,7 @@ import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
+import { cofferWatchEndpoints } from './coffer-watch.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
@@ -62,6 +63,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferFingerprintsEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferExplainEndpoints(core),
+      ...cofferWatchEndpoints(core),
       ...passwordPolicyEndpoints(),
       ...pluginEndpoints(core),
       ...internalEndpoints(core),

@@ -99,7 +99,9 @@ async function writeData(call: DataCall) {
   const config = await getConfig(store)
   const key = (await takeKey(call, path)) ?? newKey(now, newUid(random))
   checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
-  return addVersion(store, path, { key, config, text, now })
+  const made = addVersion(store, path, { key, config, text, now })
+  call.emit({ type: 'kv.write', path, version: made.version })
+  return made
 }
 
 async function patchData(call: DataCall) {
@@ -120,7 +122,9 @@ async function patchData(call: DataCall) {
   if (text.length > SECRET_CHARS_MAX) {
     refuse(`the patched secret would be longer than ${SECRET_CHARS_MAX} characters`)
   }
-  return addVersion(store, path, { key, config, text, now })
+  const made = addVersion(store, path, { key, config, text, now })
+  call.emit({ type: 'kv.patch', path, version: made.version })
+  return made
 }
 
 /** Marks the newest version; nothing happens when there is none or it is gone already. */
@@ -131,6 +135,7 @@ async function deleteData(call: DataCall) {
   if (!key || !newest || newest.destroyed || isDeleted(newest, now)) return undefined
   const versions = { ...key.versions, [key.current]: { ...newest, deletion: now } }
   putKey(store, data.path, { ...key, versions })
+  call.emit({ type: 'kv.delete', path: data.path, version: key.current })
   return undefined
 }
 
