@@ -116,7 +116,8 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   return test(core)
 }
 
-function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
+/** Asks a core through its pipeline, as root unless told otherwise. */
+export function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
   return async (verb, path, data = {}, ask = {}) => {
     const answer = await answerOf()
     const text = Buffer.from(answer.body).toString()

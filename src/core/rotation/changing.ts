@@ -44,10 +44,10 @@ type Plan = { round: number; given: Readonly<Record<string, unknown>> | undefine
 async function planned(work: Work, { round, given }: Plan): Promise<Step> {
   const { entry, kind, standing } = work
   try {
-    const told = await work.on(({ store, name }) => kind.numberedTo?.(store, name) ?? none())
+    const told = await work.ask(({ store, name }) => kind.numberedTo?.(store, name) ?? none())
     const number = Math.max(entry.last, told) + 1
     const next = { number, ...standing, ...(given && { given }) }
-    const credential = await work.on((job) => kind.plan(job, next))
+    const credential = await work.ask((job) => kind.plan(job, next))
     const candidate = { number, credential, tries: 0, round, proven: false }
     const orders = { ...entry.orders, rotate: undefined }
     const more = { candidate, last: number, orders, held: undefined, abort: undefined }
@@ -99,7 +99,7 @@ export async function apply(work: Work): Promise<Step> {
   if (memo.fresh === entry.step) {
     memo.fresh = undefined
     trouble = await work
-      .on((job) => kind.apply(job, candidate.credential, standing))
+      .change((job) => kind.apply(job, candidate.credential, standing))
       .then(
         () => undefined,
         (error: unknown) => error ?? 'unknown trouble',
@@ -185,7 +185,7 @@ export async function giveUp(work: Work): Promise<Step> {
   const { entry, kind, standing } = work
   const { abort, candidate } = entry
   try {
-    await work.on((job) => kind.discard(job, candidate!.credential, standing))
+    await work.change((job) => kind.discard(job, candidate!.credential, standing))
   } catch (error) {
     return later(work, error)
   }

@@ -177,6 +177,7 @@ export type RotateRequest = Subject & {
   given?: Readonly<Record<string, unknown>> | undefined
   /** The answer waits until the new credential is served, or is the reason why it is not. */
   wait: boolean
+  timeoutMs?: number
 }
 
 /** In these a rotation is on its way to be published: who asks for one gets that one. */
@@ -223,7 +224,7 @@ export async function askToRotate(turn: Turn, core: Core, of: RotateRequest): Pr
       home,
       id,
       done: isDone,
-      timeoutMs: WAIT_MS_MAX,
+      timeoutMs: of.timeoutMs ?? WAIT_MS_MAX,
       patient,
     })
     if (!after || isServed(after) || (kind.assisted && after.state === 'STAGED')) return
