@@ -135,10 +135,13 @@ export function troubleOf(entry: RotationEntry, error: unknown): string {
 const NAMES = new Set(['username', 'user', 'id', 'role', 'account'])
 const SHORT = 4
 
-function secretsOf(credential: Credential | undefined): string[] {
-  return Object.entries(credential ?? {}).flatMap(([name, value]) =>
-    typeof value === 'string' && value.length >= SHORT && !NAMES.has(name) ? [value] : [],
-  )
+function secretsOf(credential: unknown): string[] {
+  if (typeof credential !== 'object' || credential === null) return []
+  return Object.entries(credential).flatMap(([name, value]) => {
+    if (typeof value === 'object') return secretsOf(value)
+    const secret = typeof value === 'string' && value.length >= SHORT && !NAMES.has(name)
+    return secret ? [value] : []
+  })
 }
 
 /** A Failure says what a person did wrong: trying again by itself would not help. */
