@@ -28,7 +28,9 @@ export type House = TestCore & {
 }
 
 export async function rotationHouse(
-  options: Partial<CoreOptions> & { kind?: (target: FakeTarget) => RotationKind } = {},
+  options: Omit<Partial<CoreOptions>, 'clock'> & {
+    kind?: (target: FakeTarget) => RotationKind
+  } = {},
 ): Promise<House> {
   const clock = fakeClock()
   const target = fakeTarget(clock)

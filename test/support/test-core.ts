@@ -77,8 +77,10 @@ export type TestCore = {
   ) => Promise<Answered>
 }
 
-export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {
-  const clock = fakeClock()
+export async function testCore(
+  options: Partial<CoreOptions> & { clock?: FakeClock } = {},
+): Promise<TestCore> {
+  const { clock = fakeClock() } = options
   const logs: string[] = []
   const shared: CoreOptions = {
     store: memoryStore(),

@@ -123,7 +123,7 @@ function tryAgain(work: Work, given: Candidate, why: string): Change {
   const note = `try ${candidate.tries}: ${why}`
   if (candidate.tries === 2) {
     return {
-      to: moved(work, 'APPLYING', note, { candidate, failures: entry.failures }),
+      to: moved(work, 'APPLYING', note, { candidate, failures: entry.failures, trouble: why }),
       fresh: true,
     }
   }
