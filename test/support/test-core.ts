@@ -77,10 +77,11 @@ export type TestCore = {
   ) => Promise<Answered>
 }
 
-export async function testCore(
-  options: Partial<CoreOptions> & { clock?: FakeClock } = {},
-): Promise<TestCore> {
-  const { clock = fakeClock() } = options
+export async function testCore({
+  timer,
+  ...options
+}: Partial<CoreOptions> & { timer?: FakeClock } = {}): Promise<TestCore> {
+  const clock = timer ?? fakeClock()
   const logs: string[] = []
   const shared: CoreOptions = {
     store: memoryStore(),

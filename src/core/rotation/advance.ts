@@ -169,9 +169,13 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
       return saveRotation(scope, change.to)
     })
     if (done === undefined) return 'lost'
-    if (typeof done === 'string' || 'pause' in done) return done
+    if (typeof done !== 'string' && 'pause' in done) return done
+    const kept = done !== 'gone' || change.remove
+    if (change.log && kept && done !== 'stale') {
+      log('warn', `rotation of ${mount.view.path}${entry.path}: ${change.log}`)
+    }
+    if (typeof done === 'string') return done
     memoOf(storedAt(home, id)).fresh = change.fresh ? done.step : undefined
-    if (change.log) log('warn', `rotation of ${mount.view.path}${entry.path}: ${change.log}`)
     return 'changed'
   }
 

@@ -112,7 +112,8 @@ export async function apply(work: Work): Promise<Step> {
   const why = troubleOf({ ...entry, candidate }, trouble ?? probe.why)
   if (probe.outcome === 'unreachable') return later(work, why, { candidate })
   if (candidate.tries < TRIES_MAX) return tryAgain(work, candidate, why)
-  const then = candidate.round < ROUNDS_MAX ? 'again' : 'hold'
+  // Another value of what a person brings has to come from a person.
+  const then = candidate.round < ROUNDS_MAX && !kind.assisted ? 'again' : 'hold'
   return aborted({ ...work, entry: { ...entry, candidate } }, { then, why })
 }
 

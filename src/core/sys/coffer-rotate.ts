@@ -89,8 +89,8 @@ export function cofferRotateEndpoints(core: Core): Endpoint[] {
         'although somebody holds it; a refused login undoes even that, unless it was released again.',
       fields: { path, because },
       write: (call) =>
-        changed(call as never, core, call.data.path, (entry) =>
-          released(entry, call.now, call.data.because),
+        changed(call as never, core, call.data.path, (entry, { kind }) =>
+          released(entry, { now: call.now, because: call.data.because, assisted: kind.assisted }),
         ),
       example: { because: 'the batch host is gone' },
     }),
@@ -180,11 +180,11 @@ async function changed(
   call: Call<never>,
   core: Core,
   given: string,
-  change: (entry: RotationEntry) => RotationEntry,
+  change: (entry: RotationEntry, subject: Subject) => RotationEntry,
 ) {
   const subject = await subjectOf(call, core, given)
   const { entry, id, scope } = subject
-  saveRotation(scope, change(entry))
+  saveRotation(scope, change(entry, subject))
   turnOf(call).afterCommit.push(async () => {
     const home = entry.namespace
     await core.rotation.run({ home, id, done: (e) => !hasBegun(e), timeoutMs: WAIT_MS_MAX })
@@ -237,7 +237,9 @@ async function rotateNow(call: Call<never>, core: Core, data: Now) {
   return {}
 }
 
-function released(entry: RotationEntry, now: number, because: string): RotationEntry {
+type Release = { now: number; because: string; assisted: boolean | undefined }
+
+function released(entry: RotationEntry, { now, because, assisted }: Release): RotationEntry {
   const history = noted(entry, now, `released: ${because}`)
   const { held } = entry
   const free = { ...entry, held: undefined, retryAt: undefined, failures: 0, history }
@@ -248,7 +250,7 @@ function released(entry: RotationEntry, now: number, because: string): RotationE
   }
   if (!held) refuse('nothing is on hold there')
   // What was given up is begun anew.
-  const again = held.reason === 'apply' || held.reason === 'verify'
+  const again = !assisted && (held.reason === 'apply' || held.reason === 'verify')
   return again ? { ...free, orders: { ...entry.orders, rotate: {} } } : free
 }
 
