@@ -22,6 +22,7 @@ export const FAMILIES: readonly Family[] = [
   { group: 'Everyday', name: 'patch', summary: 'Changes part of the data at a path', load: () => import('./commands/read-write.ts') },
   { group: 'Everyday', name: 'delete', summary: 'Deletes what is at a path', load: () => import('./commands/read-write.ts') },
   { group: 'Everyday', name: 'watch', summary: 'Shows changes of secrets as they happen', load: () => import('./commands/watch.ts') },
+  { group: 'Everyday', name: 'rotate', summary: 'Rotates credentials, and shows who holds which', load: () => import('./commands/rotate/rotate.ts') },
   { group: 'Everyday', name: 'login', summary: 'Logs in and keeps the token for later commands', load: () => import('./commands/login.ts') },
   { group: 'Everyday', name: 'scan', summary: 'Looks for secrets in files and in git', load: () => import('./commands/scan.ts') },
   { group: 'Everyday', name: 'scrub', summary: 'Takes secrets out of a log on its way', load: () => import('./commands/scrub.ts') },

@@ -33,12 +33,15 @@ import { type OwnEngines } from './own-engines.ts'
 import { type LockoutDefaults } from './lockout.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
+import { type RotationEvent } from './rotation/advance.ts'
+import { type Rotations, rotations } from './rotation/runner.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { type Grants, grantsFinder } from './grants.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { putPassing } from './passing.ts'
 import { type Made, type Request, type Response, type Turn } from './turn.ts'
+import { emitEvent } from './watch/events.ts'
 import { type Hub, watchHub, type WatchLimits } from './watch/hub.ts'
 import { type Retention, RETENTION, trimEvents } from './watch/retention.ts'
 
@@ -61,6 +64,8 @@ export type CoreOptions = {
   /** Told of every answer, for metrics. */
   observe?: Observe
   watch?: { limits?: WatchLimits; keep?: Retention }
+  /** Told of what happens to rotations, in the transaction in which it does. */
+  rotationEvent?: (tx: Tx, event: RotationEvent) => Promise<void> | void
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
@@ -92,6 +97,7 @@ export type Core = {
   readonly expiry: Expiry
   /** Those who watch what happens, in this process. */
   readonly watch: Hub
+  readonly rotation: Rotations
   readonly engines: readonly Engine[]
   readonly settings: Settings
   readonly startedAt: number
@@ -136,11 +142,13 @@ export function createCore(options: CoreOptions): Core {
     opened(space) {
       space.onLogged = () => core.watch.wake()
       core.expiry.start()
+      core.rotation.start()
       log('info', 'unsealed')
     },
     sealed() {
       core.expiry.stop()
       void core.watch.endAll('sealed')
+      core.rotation.stop()
       core.audit.close()
       log('info', 'sealed')
     },
@@ -178,6 +186,7 @@ export function createCore(options: CoreOptions): Core {
     void finishEnding(core)
     void finishEndingNamespaces(core)
   }
+  const node = uuid(random)
   const core: Core = {
     clock,
     random,
@@ -193,7 +202,7 @@ export function createCore(options: CoreOptions): Core {
       witness: (path, checkpoint) => void keepCheckpoint(core, path, checkpoint),
     }),
     expiry: expiry({
-      node: uuid(random),
+      node,
       clock,
       space: () => keep.space,
       mounts: mountParts,
@@ -208,6 +217,20 @@ export function createCore(options: CoreOptions): Core {
         trimEvents({ space: keep.space, clock, keep: options.watch?.keep ?? RETENTION, inTurn }),
     }),
     watch: watchHub(() => core, options.watch?.limits),
+    rotation: rotations({
+      node,
+      clock,
+      random,
+      space: () => keep.space,
+      mounts: mountParts,
+      tokens: tokenParts,
+      log,
+      async emit(tx, event) {
+        const { home, mount, ...told } = event
+        emitEvent(tx, { mount: mount.entry, home, now: clock.now() }, told)
+        await options.rotationEvent?.(tx, event)
+      },
+    }),
     get engines() {
       return engines
     },
@@ -249,6 +272,7 @@ export function createCore(options: CoreOptions): Core {
     async close() {
       core.expiry.stop()
       await core.watch.close()
+      core.rotation.stop()
       core.audit.close()
       await store.close()
     },

@@ -8,6 +8,8 @@ import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
+import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
+import { cofferRotateEndpoints } from './coffer-rotate.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
 import { cofferWatchEndpoints } from './coffer-watch.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
@@ -62,6 +64,8 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferKvEndpoints(core),
       ...cofferFingerprintsEndpoints(core),
       ...cofferReadEndpoints(core),
+      ...cofferRotateEndpoints(core),
+      ...cofferRotateConfigEndpoints(core),
       ...cofferExplainEndpoints(core),
       ...cofferWatchEndpoints(core),
       ...passwordPolicyEndpoints(),

@@ -5,6 +5,7 @@ import {
   Failure,
   type Parsed,
   refuse,
+  reply,
   type Reply,
   t,
   warn,
@@ -154,7 +155,8 @@ async function deleteMetadata(call: MetadataCall) {
   removeKey(call.store, path, key)
   // Without a version: all of them, and the key.
   call.emit({ type: 'kv.destroy', path })
-  return undefined
+  const kind = key.rotation?.kind
+  return kind === undefined ? undefined : reply({ rotation: { act: 'retire', kind, name: path } })
 }
 
 function changed(key: Key, { data, now }: MetadataCall): Key {
