@@ -113,6 +113,7 @@ test('a token may have so many watches open, and a process so many in all', asyn
 test('the store is asked for nothing while nobody watches', async () => {
   const t = await testCore()
   t.core.expiry.stop()
+  t.core.rotation.stop()
   let asked = 0
   const { store } = t.core
   const revision = store.revision.bind(store)
