@@ -65,7 +65,7 @@ test('a picture is never wider than a terminal, whatever stands in it', () => {
     }),
     NOW,
   )
-  for (const line of picture.split('\n')) ok([...line].length <= 80, line)
+  for (const line of picture.split('\n')) ok(Array.from(line).length <= 80, line)
   ok(picture.includes('and 28 more'))
 })
 
@@ -81,7 +81,7 @@ test('drawWay() shows where it is', () => {
   match(drawWay({ phase: 'APPLYING' }), /^● planned ─ ◉ applied ─ ○ proven/)
   match(drawWay({ phase: 'IDLE' }), /^○ planned/)
   match(drawWay({ phase: 'REVOKED' }), /● refused ─ ◉ revoked$/)
-  ok([...drawWay({ phase: 'IDLE' })].length <= 80)
+  ok(Array.from(drawWay({ phase: 'IDLE' })).length <= 80)
 })
 
 test('times read as people say them', () => {
