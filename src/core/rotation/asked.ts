@@ -18,7 +18,7 @@ export async function rollBack(work: Work): Promise<Step> {
   const orders = { ...entry.orders, rollback: undefined }
   const { current, previous, candidate } = entry
   if (candidate && entry.state !== 'ABORTED') {
-    const abort = { then: 'idle' as const, why: 'asked to roll back' }
+    const abort = { next: 'idle' as const, why: 'asked to roll back' }
     return { to: moved(work, 'ABORTED', abort.why, { abort, orders, held: undefined }) }
   }
   if (!previous || !current || entry.state === 'REVOKED') {
@@ -119,7 +119,8 @@ async function adopted(work: Work, given: Readonly<Record<string, unknown>>): Pr
 export async function lookForDrift(work: Work): Promise<Step> {
   const { entry, kind } = work
   const { credential } = entry.current!
-  return seen(work, await work.tried((job) => kind.probe(job, credential)))
+  const change = seen(work, await work.tried((job) => kind.probe(job, credential)))
+  return { ...change, prune: true }
 }
 
 const DRIFT: Record<Probe['outcome'], Drift> = {

@@ -88,15 +88,18 @@ const who = ({ name, app, address }: HolderTold): string => {
 export function narrow(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
   for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...cell].length)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, width(cell))
   }
   return rows.map((row) =>
     row
-      .map((cell, i) => cell + ' '.repeat(widths[i]! - [...cell].length))
+      .map((cell, i) => cell + ' '.repeat(widths[i]! - width(cell)))
       .join('  ')
       .trimEnd(),
   )
 }
+
+/** Characters, not code units. */
+const width = (text: string): number => Array.from(text).length
 
 function drawHistory({ history }: Told): string[] {
   return history.slice(-HISTORY_MAX).map((line) => cut(historyLine(line), WIDTH))

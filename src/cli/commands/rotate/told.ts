@@ -86,7 +86,7 @@ export const clean = (text: string): string => text.replace(/[\p{C}\u2028\u2029]
 
 /** At most so many columns, with a dot for what was cut off. */
 export function cut(text: string, most: number): string {
-  const chars = [...clean(text)]
+  const chars = Array.from(clean(text))
   return chars.length <= most
     ? chars.join('')
     : `${chars.slice(0, Math.max(most - 1, 0)).join('')}…`
