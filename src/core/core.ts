@@ -134,6 +134,7 @@ export function createCore(options: CoreOptions): Core {
     sealed() {
       core.expiry.stop()
       core.audit.close()
+      letGo()
       log('info', 'sealed')
     },
   })
@@ -237,8 +238,12 @@ export function createCore(options: CoreOptions): Core {
     async close() {
       core.expiry.stop()
       core.audit.close()
+      letGo()
       await store.close()
     },
+  }
+  const letGo = () => {
+    for (const engine of options.engines) engine.sealed?.()
   }
   const own = options.ownEngines(core)
   const engines = [own.sys, own.token, own.identity, ...options.engines]
