@@ -98,6 +98,7 @@ const WHEN: Readonly<Record<FailureCode, string>> = {
   not_found: 'There is nothing at this path. The list of errors may be empty.',
   unsupported_path: 'The mount has no such endpoint.',
   unsupported_operation: 'The endpoint does not know this method.',
+  held: 'A rotation is asked for while somebody holds the credential before, or it is on hold. The text names who.',
   precondition_failed: 'The listener wants a header that is not there.',
   too_large: 'The body is larger than the listener allows for this path.',
   unsupported_media_type: 'A compressed body, or a PATCH that is not a merge patch.',

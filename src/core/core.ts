@@ -32,6 +32,8 @@ import { type OwnEngines } from './own-engines.ts'
 import { type LockoutDefaults } from './lockout.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
+import { type RotationEvent } from './rotation/advance.ts'
+import { type Rotations, rotations } from './rotation/runner.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { type Grants, grantsFinder } from './grants.ts'
@@ -57,6 +59,8 @@ export type CoreOptions = {
   help?: (core: Core, turn: Turn) => Reply
   /** Told of every answer, for metrics. */
   observe?: Observe
+  /** Told of what happens to rotations, in the transaction in which it does. */
+  rotationEvent?: (tx: Tx, event: RotationEvent) => Promise<void> | void
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
@@ -86,6 +90,7 @@ export type Core = {
   readonly tokens: Tokens
   readonly audit: AuditLog
   readonly expiry: Expiry
+  readonly rotation: Rotations
   readonly engines: readonly Engine[]
   readonly settings: Settings
   readonly startedAt: number
@@ -129,10 +134,12 @@ export function createCore(options: CoreOptions): Core {
     ...(options.announce && { announce: options.announce }),
     opened() {
       core.expiry.start()
+      core.rotation.start()
       log('info', 'unsealed')
     },
     sealed() {
       core.expiry.stop()
+      core.rotation.stop()
       core.audit.close()
       letGo()
       log('info', 'sealed')
@@ -171,6 +178,7 @@ export function createCore(options: CoreOptions): Core {
     void finishEnding(core)
     void finishEndingNamespaces(core)
   }
+  const node = uuid(random)
   const core: Core = {
     clock,
     random,
@@ -186,7 +194,7 @@ export function createCore(options: CoreOptions): Core {
       witness: (path, checkpoint) => void keepCheckpoint(core, path, checkpoint),
     }),
     expiry: expiry({
-      node: uuid(random),
+      node,
       clock,
       space: () => keep.space,
       mounts: mountParts,
@@ -197,6 +205,16 @@ export function createCore(options: CoreOptions): Core {
         await rotateWhenDue(core)
         await oidcUpkeep(core)
       },
+    }),
+    rotation: rotations({
+      node,
+      clock,
+      random,
+      space: () => keep.space,
+      mounts: mountParts,
+      tokens: tokenParts,
+      log,
+      emit: options.rotationEvent ?? (() => {}),
     }),
     get engines() {
       return engines
@@ -237,6 +255,7 @@ export function createCore(options: CoreOptions): Core {
     undo: (made) => undo(core, made),
     async close() {
       core.expiry.stop()
+      core.rotation.stop()
       core.audit.close()
       letGo()
       await store.close()

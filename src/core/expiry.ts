@@ -6,21 +6,21 @@
  * Nothing is kept in memory: the store's index of due entries is asked for the next few. One that
  * cannot be read or ended is reported once and passed over; it keeps nothing else waiting.
  */
-import { type Due, type Space, type Tx } from '../barrier/space.ts'
+import { type Due, type Space } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random } from '../lib/random.ts'
-import { StoreConflict } from '../storage/store.ts'
+import { duty } from './duty.ts'
 import { type ForeignEntry, type Undoer, undoer } from './foreign.ts'
 import { lanesOf, restingMounts, troubleOf } from './lanes.ts'
 import { type LeaseEntry } from './leases.ts'
 import { type Mounts } from './mounts.ts'
 import { type PassingEntry, removePassed } from './passing.ts'
 import { type Revoker, revoker } from './revoker.ts'
+import { rotationKeys } from './rotation/record.ts'
 import { type TokenEntry, type Tokens } from './tokens.ts'
 import { continueUpgrade, type UpgradeEntry } from './upgrades.ts'
 
 const DUTY_PATH = 'duty/expiry'
-const DUTY_MS = 15_000
 const POLL_MS = 1_000
 const BATCH = 200
 const UPKEEP_PASSES = 600
@@ -28,7 +28,6 @@ const UPKEEP_PASSES = 600
 const STUCK_MAX = 5_000
 
 type DueEntry = TokenEntry | LeaseEntry | ForeignEntry | PassingEntry | UpgradeEntry
-type Duty = { node: string; epoch: number; until: number }
 
 export type Expiry = {
   start(): void
@@ -54,54 +53,12 @@ export type ExpiryParts = {
 }
 
 export function expiry(parts: ExpiryParts): Expiry {
-  const { node, clock, mounts, tokens } = parts
+  const { clock, mounts, tokens } = parts
   let cancel: (() => void) | undefined
   let running = false
   let passes = 0
-  let epoch = 0
 
-  /** Runs `act` in a transaction of its own, again when it meets another writer. */
-  async function transact<T>(act: (tx: Tx) => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const space = parts.space()
-      if (!space) return undefined
-      const tx = await space.begin()
-      const result = await act(tx)
-      try {
-        if (tx.dirty) await space.commit(tx)
-        return result
-      } catch (error) {
-        if (!(error instanceof StoreConflict)) throw error
-      }
-    }
-    return undefined
-  }
-
-  /** Takes or keeps the duty; false when another node has it. */
-  async function onDuty(): Promise<boolean> {
-    const now = clock.now()
-    const mine = await transact(async (tx) => {
-      const duty = await tx.get<Duty>(DUTY_PATH)
-      if (duty && duty.node !== node && duty.until > now) return 0
-      const own = duty?.node === node && duty.epoch === epoch
-      if (own && duty.until - now > DUTY_MS / 2) return epoch
-      const next = own ? epoch : (duty?.epoch ?? 0) + 1
-      tx.put(DUTY_PATH, { node, epoch: next, until: now + DUTY_MS } satisfies Duty)
-      return next
-    })
-    epoch = mine ?? 0
-    return epoch > 0
-  }
-
-  /** Whether this transaction may act: reading the row makes the commit depend on it. */
-  async function fenced(tx: Tx): Promise<boolean> {
-    const duty = await tx.get<Duty>(DUTY_PATH)
-    return duty?.node === node && duty.epoch === epoch
-  }
-
-  /** As `transact`, doing nothing once the duty is another's. */
-  const inTurn = <T>(act: (tx: Tx) => Promise<T>) =>
-    transact(async (tx) => ((await fenced(tx)) ? act(tx) : undefined))
+  const { held: onDuty, fenced, transact, inTurn } = duty({ path: DUTY_PATH, ...parts })
 
   const removePassing = (path: string) => inTurn((tx) => removePassed(tx, path, clock.now()))
 
@@ -154,10 +111,17 @@ export function expiry(parts: ExpiryParts): Expiry {
     const space = parts.space()
     if (!space || !(await onDuty())) return 0
     if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
+<<<<<<< HEAD
     const left = lanes.taken.union(tried)
+=======
+    const left = leases.taken.union(tried)
+    // Rotations fall due too, and are another duty's.
+    const isRotation = await rotationKeys(space)
+    const wanted = (key: string) => !isRotation(key)
+>>>>>>> rot
     let done = 0
     while (left.size < STUCK_MAX + tried.size) {
-      const found = await space.due(clock.now(), BATCH, left)
+      const found = await space.due(clock.now(), { limit: BATCH, skip: left, wanted })
       for (const each of found) {
         // Ending the one before may have taken so long that the duty is another's by now.
         if (!(await onDuty())) return done

@@ -20,6 +20,8 @@ import { askForSecondFactor, MFA_WARNING } from './mfa/second-factor.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
 import { homeOf, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
+import { obey } from './rotation/orders.ts'
+import { noteServed } from './rotation/served.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
 import { passwordBy } from './sys/password-policies.ts'
 import { tellableHeader } from './tellable-header.ts'
@@ -219,8 +221,10 @@ function isEmpty(data: object): boolean {
   return true
 }
 
-export function issue(turn: Turn, core: Core): Promise<void> | void {
+export function issue(turn: Turn, core: Core): Awaitable<void> {
   const { reply } = turn
+  if (reply?.rotation) return obey(turn, core, reply.rotation)
+  if (reply?.served) return noteServed(turn)
   if (reply?.login) return issueToken(turn, core, reply.login)
   if (reply?.lease) issueLease(turn, core)
 }

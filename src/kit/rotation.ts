@@ -72,15 +72,37 @@ export type RotationSketch = {
   readonly seesSessions: boolean
 }
 
+/** What the next generation is planned from. */
+export type Next = {
+  readonly number: number
+  /** Of an assisted rotation: what a person has posted. */
+  readonly given?: Readonly<Record<string, unknown>> | undefined
+} & Standing
+
 export type RotationKind = {
   /** Where callers read it, below the mount: `static-creds/app`. Names the rotation with the mount's path. */
   servedAt(name: string): string
+  /** What a policy must let one read to be told about it, below the mount. Absent = where it is served. */
+  readableAt?(name: string): string
+  /** The new value comes from a person, is proven, and waits as STAGED until it is activated. */
+  readonly assisted?: boolean
+  /**
+   * Of a kind that is declared at `sys/coffer/rotate/config`: checks and completes what was given
+   * there (a Failure says what is wrong), and says what is served already, if anything is.
+   */
+  configure?(
+    store: EntryStore,
+    name: string,
+    given: Readonly<Record<string, unknown>>,
+  ): Promise<{ settings: Record<string, unknown>; imported?: Credential }>
+  /** The highest number that callers have been told in another way; the next generation gets a higher one. */
+  numberedTo?(store: Pick<EntryStore, 'get' | 'list'>, name: string): Promise<number>
   sketch(job: RotationJob, standing: Standing): Promise<RotationSketch>
   /**
    * The next credential, in a place that neither of the standing ones uses. Changes nothing on the
    * target. Throws a Failure where that cannot be had (a gap that was not accepted).
    */
-  plan(job: RotationJob, next: { number: number } & Standing): Promise<Credential>
+  plan(job: RotationJob, next: Next): Promise<Credential>
   /** Makes the candidate work. After any error its outcome is unknown, and core probes. */
   apply(job: RotationJob, candidate: Credential, standing: Standing): Promise<void>
   /** A real login with this credential, on the first endpoint. Throws never. */
@@ -106,7 +128,7 @@ export type RotationKind = {
   /** The candidate of a rotation that was given up: nothing of it is left on the target. */
   discard(job: RotationJob, candidate: Credential, standing: Standing): Promise<void>
   /** Makes the current credential work again after somebody changed it on the target. */
-  reapply?(job: RotationJob, current: Credential): Promise<void>
+  reapply?(job: RotationJob, current: Credential, standing: Standing): Promise<void>
   /** The rotation is gone: what may be left on the target, and what is taken away. */
   retire?(job: RotationJob, standing: Standing): Promise<void>
 }
