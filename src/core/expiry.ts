@@ -111,14 +111,10 @@ export function expiry(parts: ExpiryParts): Expiry {
     const space = parts.space()
     if (!space || !(await onDuty())) return 0
     if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
-<<<<<<< HEAD
     const left = lanes.taken.union(tried)
-=======
-    const left = leases.taken.union(tried)
     // Rotations fall due too, and are another duty's.
     const isRotation = await rotationKeys(space)
     const wanted = (key: string) => !isRotation(key)
->>>>>>> rot
     let done = 0
     while (left.size < STUCK_MAX + tried.size) {
       const found = await space.due(clock.now(), { limit: BATCH, skip: left, wanted })
