@@ -194,6 +194,6 @@ function goTime(layout: string, now: number): string {
   const [hour = '', minute = '', second = ''] = clock.split(':')
   const all: Record<string, string> = { '2006': year, '01': month, '02': day }
   Object.assign(all, { '15': hour, '04': minute, '05': second, '06': year.slice(2) })
-  Object.assign(all, { Z07: 'Z', MST: 'UTC' })
-  return layout.replace(/2006|01|02|15|04|05|06|Z07(?=:00)|MST/g, (part) => all[part]!)
+  Object.assign(all, { MST: 'UTC' })
+  return layout.replace(/2006|01|02|15|04|05|06|MST/g, (part) => all[part]!)
 }
