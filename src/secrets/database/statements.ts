@@ -117,7 +117,7 @@ function filled(pieces: readonly Piece[], values: Values, dialect: Dialect): str
 type Place = { name: string; quote: string; dialect: Dialect }
 
 function inPlace(value: string, { name, quote, dialect }: Place): string {
-  if (value.includes('\0')) throw new StatementError(`the value for {{${name}}} has a NUL in it`)
+  if (!isTellable(value)) throw new StatementError(`the value for {{${name}}} is no text`)
   switch (quote) {
     case "'":
     case '"':
@@ -137,6 +137,9 @@ function inPlace(value: string, { name, quote, dialect }: Place): string {
   }
 }
 
+/** Half a pair of UTF-16 becomes another character on its way; a NUL ends a text early. */
+export const isTellable = (name: string): boolean => !name.includes('\0') && name.isWellFormed()
+
 /** A name in double quotes, as PostgreSQL takes it. */
 export const quotedName = (name: string): string => `"${noNul(name).replaceAll('"', '""')}"`
 
@@ -147,6 +150,6 @@ export function quotedText(text: string): string {
 }
 
 function noNul(text: string): string {
-  if (text.includes('\0')) throw new StatementError('a name may not have a NUL in it')
+  if (!isTellable(text)) throw new StatementError('a name may not have a NUL in it')
   return text
 }

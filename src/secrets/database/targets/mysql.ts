@@ -4,11 +4,10 @@
  */
 import type { Connection, Pool, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { Failure } from '../../../kit/kit.ts'
-import { MYSQL, StatementError, statementsOf } from '../statements.ts'
+import { isTellable, MYSQL, StatementError, statementsOf } from '../statements.ts'
 import {
   type Address,
   CONNECT_MS,
-  IDLE_MS,
   type Login,
   numberOf,
   type Opening,
@@ -39,8 +38,13 @@ const REVOKE = [
 const NAME_CHARS_MAX = 80
 
 function checkedName(name: string): string {
-  if (name === '' || name.includes('\0') || Array.from(name).length > NAME_CHARS_MAX) {
-    throw new StatementError(`a name has 1 to ${NAME_CHARS_MAX} characters, and no NUL`)
+  // The server drops spaces at the end, and makes `?` of what has four bytes: it would mean another
+  // user then, without a word.
+  const changed = name.endsWith(' ') || /[\u{10000}-\u{10ffff}]/u.test(name)
+  if (name === '' || !isTellable(name) || changed || name.length > NAME_CHARS_MAX) {
+    throw new StatementError(
+      `a name has 1 to ${NAME_CHARS_MAX} characters of the basic plane, and no space at its end`,
+    )
   }
   return name
 }
@@ -72,9 +76,8 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
   async function using<T>(work: (query: Query) => Promise<T>, secrets: (string | undefined)[] = []) {
     pool ??= mysql.createPool({
       ...optionsFor(login),
+      // Fewer idle ones than connections would have the driver look for them by a timer without end.
       connectionLimit: numberOf(opening.details, 'max_open_connections', 4),
-      maxIdle: 0,
-      idleTimeout: IDLE_MS,
     })
     let connection
     try {

@@ -4,7 +4,14 @@
  */
 import type { Client, Pool, PoolClient } from 'pg'
 import { Failure } from '../../../kit/kit.ts'
-import { POSTGRES, quotedName, quotedText, StatementError, statementsOf } from '../statements.ts'
+import {
+  isTellable,
+  POSTGRES,
+  quotedName,
+  quotedText,
+  StatementError,
+  statementsOf,
+} from '../statements.ts'
 import {
   type Address,
   CONNECT_MS,
@@ -39,7 +46,7 @@ export type PostgresTarget = Target & {
 const NAME_BYTES_MAX = 63
 
 export function checkedName(name: string): string {
-  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > NAME_BYTES_MAX) {
+  if (name === '' || !isTellable(name) || Buffer.byteLength(name) > NAME_BYTES_MAX) {
     throw new StatementError(`a PostgreSQL name has 1 to ${NAME_BYTES_MAX} bytes, and no NUL`)
   }
   return name
@@ -89,8 +96,9 @@ export async function openPostgres(opening: Opening): Promise<PostgresTarget> {
       idleTimeoutMillis: IDLE_MS,
       allowExitOnIdle: true,
     })
-    // An idle connection that the server cuts is simply gone.
+    // One that is cut is simply gone: whoever uses it is told by its question.
     made.on('error', () => {})
+    made.on('connect', (client) => client.on('error', () => {}))
     return made
   }
 
@@ -123,7 +131,7 @@ export async function openPostgres(opening: Opening): Promise<PostgresTarget> {
         await client.connect()
         return await work(sqlOf(client))
       } finally {
-        void client.end().catch(() => {})
+        await client.end().catch(() => {})
       }
     }
     try {

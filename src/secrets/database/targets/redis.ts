@@ -3,7 +3,7 @@
  * the server keeps them in a file, so each change is followed by a save.
  */
 import { Failure } from '../../../kit/kit.ts'
-import { StatementError } from '../statements.ts'
+import { isTellable, StatementError } from '../statements.ts'
 import {
   type Address,
   addressOf,
@@ -155,7 +155,7 @@ export async function existing(say: Command, username: string): Promise<void> {
 
 /** Redis cuts names at nothing but reads them from a file by spaces. */
 function checkedName(name: string): string {
-  if (/^[^\s\0]{1,256}$/.test(name)) return name
+  if (/^[^\s\0]{1,256}$/.test(name) && isTellable(name)) return name
   throw new StatementError('a Redis name has 1 to 256 characters, and no spaces')
 }
 
