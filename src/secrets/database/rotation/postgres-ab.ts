@@ -196,7 +196,8 @@ const LOG_BYTES = 2_000_000
 
 /**
  * Refused logins stand in the server's log and nowhere else. Whoever may not read it, or keeps it
- * elsewhere, is not told of any: then holders and acknowledgements alone count.
+ * elsewhere, is not told of any: then holders and acknowledgements alone count. Lines that quote a
+ * statement are left out: this one is quoted too.
  */
 async function refusedSince(
   target: PostgresTarget,
@@ -210,7 +211,8 @@ async function refusedSince(
             lines AS (SELECT regexp_split_to_table(pg_read_file(name, greatest(size - $3, 0),
                         least(size, $3)), E'\\n') AS line FROM size)
        SELECT count(*) AS refused FROM lines
-        WHERE (strpos(line, $1) > 0 OR strpos(line, $2) > 0)
+        WHERE (right(line, length($1)) = $1 OR right(line, length($2)) = $2)
+          AND line !~ '(DETAIL|STATEMENT|LOG|HINT|CONTEXT):  '
           AND substring(line FROM '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+ [A-Za-z0-9+-]+')::timestamptz
               >= to_timestamp($4::float8 / 1000)`,
       [
