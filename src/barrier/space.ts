@@ -8,6 +8,7 @@
  */
 import { parseJson } from '../lib/json.ts'
 import { type Awaitable, type Page, type Store, type Write } from '../storage/store.ts'
+import { type DueSearch, findDue } from './due.ts'
 import { type Keyring, KEYRING_KEY, openKeyring } from './keyring.ts'
 import { type Names, names } from './names.ts'
 import { pageOf } from './page.ts'
@@ -27,14 +28,6 @@ export type Also = { writes?: readonly Write[]; absent?: readonly string[] }
 /** An entry that wants attention, by its hidden name; without a value, it is damaged. */
 export type Due = { readonly key: string; readonly value: object | undefined }
 
-export type DueSearch = {
-  limit: number
-  skip: ReadonlySet<string>
-  wanted?: (key: string) => boolean
-}
-
-/** Names are cheap to look through; more of them than this wait for those before them. */
-const DUE_LOOKED_MAX = 100_000
 /** Entries per generation; two generations are kept. */
 const CACHE_MAX = 20_000
 /** Larger entries are decoded anew at each read: the cache is for the many small ones. */
@@ -218,23 +211,14 @@ export class Space {
     this.#asked = false
   }
 
-  /**
-   * Entries whose time has come, most overdue first, without those of `skip`, and only those whose
-   * hidden name is `wanted`. One that cannot be opened comes without its value.
-   */
+  /** See `findDue`. One that cannot be opened comes without its value. */
   async due(now: number, of: DueSearch): Promise<Due[]> {
-    const { limit, skip, wanted = () => true } = of
-    for (let asked = limit + skip.size; ; asked *= 4) {
-      const { keys } = await this.store.due(now, asked)
-      const some = keys.filter((key) => !skip.has(key) && wanted(key)).slice(0, limit)
-      if (some.length < limit && keys.length === asked && asked < DUE_LOOKED_MAX) continue
-      const found: Due[] = []
-      for (const key of some) {
-        const entry = await this.store.get(key)
-        if (entry) found.push({ key, value: this.#opened(key, entry.value) })
-      }
-      return found
+    const found: Due[] = []
+    for (const key of await findDue(this.store, now, of)) {
+      const entry = await this.store.get(key)
+      if (entry) found.push({ key, value: this.#opened(key, entry.value) })
     }
+    return found
   }
 
   #opened(key: string, sealed: Uint8Array): object | undefined {

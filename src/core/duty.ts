@@ -12,6 +12,8 @@ const ATTEMPTS_MAX = 5
 type Row = { node: string; epoch: number; until: number }
 
 export type Duty = {
+  /** Changes whenever it was another's meanwhile; 0 = it is not this node's. */
+  readonly epoch: number
   /** Runs `act` in a transaction of its own, again when it meets another writer; undefined = sealed. */
   transact<T>(act: (tx: Tx) => Promise<T>): Promise<T | undefined>
   /** Takes or keeps the duty; false when another node has it. */
@@ -55,6 +57,9 @@ export function duty({ path, node, clock, space }: DutyParts): Duty {
   }
 
   return {
+    get epoch() {
+      return epoch
+    },
     transact,
     fenced,
     async held() {

@@ -68,6 +68,11 @@ path "sys/control-group/request" {
   capabilities = ["update"]
 }
 
+# A client says how far it is with a rotated credential. It must be able to read that one.
+path "sys/coffer/ack" {
+  capabilities = ["update"]
+}
+
 # Log in to applications that use this server as their OpenID Connect provider.
 path "identity/oidc/provider/+/authorize" {
   capabilities = ["read", "update"]

@@ -5,7 +5,8 @@
  *
  *   plan ─ record stored ─> apply ─> verify ─> publish ─ holders let go ─> softRevoke ─> revoke
  *
- * Steps that change a target run outside any transaction and bear being run twice.
+ * Steps that change a target run outside any transaction and bear being run twice. One that has been
+ * aborted may take effect half a minute later at most: an engine gives its statements such a limit.
  */
 import { type Random } from '../lib/random.ts'
 import { type EntryStore, type MountView } from './call.ts'
@@ -103,8 +104,12 @@ export type RotationKind = {
    * target. Throws a Failure where that cannot be had (a gap that was not accepted).
    */
   plan(job: RotationJob, next: Next): Promise<Credential>
-  /** Makes the candidate work. After any error its outcome is unknown, and core probes. */
-  apply(job: RotationJob, candidate: Credential, standing: Standing): Promise<void>
+  /**
+   * Makes the candidate work. After any error its outcome is unknown, and core probes. Where the
+   * target makes the value itself, returns the candidate with it; applied again, it takes away what
+   * an earlier call may have left there.
+   */
+  apply(job: RotationJob, candidate: Credential, standing: Standing): Promise<Credential | void>
   /** A real login with this credential, on the first endpoint. Throws never. */
   probe(job: RotationJob, credential: Credential): Promise<Probe>
   /** A real login on every declared endpoint, and what it may do there. */
@@ -114,6 +119,8 @@ export type RotationKind = {
    * Also called, with the generation before, by a rollback.
    */
   publish(store: EntryStore, name: string, served: Generation, now: number): Promise<void> | void
+  /** Nothing of it is rotated any more: what callers read stays, or not, as the engine sees fit. */
+  unpublish?(store: EntryStore, name: string): Promise<void> | void
   /** Who is logged in with it. Absent where the target cannot tell. */
   sessions?(job: RotationJob, credential: Credential): Promise<readonly TargetSession[]>
   /** New logins with `old` are refused, open sessions stay, and it can be undone. */

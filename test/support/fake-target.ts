@@ -47,6 +47,7 @@ export type FakeTarget = {
   drop(user: string): void
   users(): string[]
   passwordsOf(user: string): string[]
+  isLocked(user: string): boolean
   /** When logins of this user were refused. */
   refusals(user: string): number[]
 }
@@ -122,6 +123,7 @@ export function fakeTarget(clock: Clock): FakeTarget {
     },
     users: () => [...users.keys()],
     passwordsOf: (name) => [...(users.get(name)?.passwords ?? [])],
+    isLocked: (name) => users.get(name)?.locked === true,
     refusals: (name) => refused.get(name) ?? [],
   }
 }

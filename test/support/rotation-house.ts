@@ -36,7 +36,7 @@ export async function rotationHouse(
   const { kind = fakeLogins, ...rest } = options
   const made = await testCore({
     store: memoryStore(),
-    clock,
+    timer: clock,
     engines: [...ENGINES, fakeEngine(target, kind(target))],
     rotationEvent: (_tx, { type, path, generation }: RotationEvent) =>
       void events.push(`${type} ${path} ${generation}`),
@@ -52,7 +52,7 @@ export async function rotationHouse(
   made.core.rotation.stop()
   return {
     ...made,
-    ...ways({ ...made, clock }, entry.uuid),
+    ...ways(made, entry.uuid),
     target,
     events,
     mount: entry.uuid,

@@ -77,8 +77,11 @@ export type TestCore = {
   ) => Promise<Answered>
 }
 
-export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {
-  const clock = fakeClock()
+export async function testCore({
+  timer,
+  ...options
+}: Partial<CoreOptions> & { timer?: FakeClock } = {}): Promise<TestCore> {
+  const clock = timer ?? fakeClock()
   const logs: string[] = []
   const shared: CoreOptions = {
     store: memoryStore(),
@@ -116,7 +119,8 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   return test(core)
 }
 
-function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
+/** Asks a core through its pipeline, as root unless told otherwise. */
+export function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
   return async (verb, path, data = {}, ask = {}) => {
     const answer = await answerOf()
     const text = Buffer.from(answer.body).toString()

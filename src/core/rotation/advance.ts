@@ -13,6 +13,7 @@ import { removeAll } from '../mounts.ts'
 import {
   getRotation,
   idOfEntry,
+  isTouching,
   type RotationEntry,
   ROTATIONS,
   saveRotation,
@@ -33,6 +34,12 @@ export type RotationEvent = {
 
 /** How long a target may take for one step. */
 export const STEP_MS_MAX = 30_000
+/** How much later what was sent may still be done there, at most: an engine sets its limits below. */
+const SETTLE_MS = STEP_MS_MAX
+
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+}
 
 /** `stale` = changed by another one meanwhile: look again. `lost` = the duty is another's. */
 export type Outcome = 'changed' | 'stale' | 'lost' | 'gone' | Pause
@@ -65,7 +72,7 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
     const abort = new AbortController()
     const { promise, reject } = Promise.withResolvers<never>()
     const cancel = clock.after(STEP_MS_MAX, () => {
-      reject(new Error('the target has not answered in time'))
+      reject(new NoAnswer('the target has not answered in time'))
       abort.abort()
     })
     const job: RotationJob = {
@@ -118,7 +125,15 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
       random,
       now: clock.now(),
       standing: { current: entry.current, previous: entry.previous },
-      on: (act) => inTime(found, act),
+      ask: (act) => inTime(found, act),
+      async change(act) {
+        try {
+          return await inTime(found, act)
+        } catch (error) {
+          if (error instanceof NoAnswer) memo.settlesAt = clock.now() + SETTLE_MS
+          throw error
+        }
+      },
       tried: (act) => tried(found, act),
       holders: () => holders(found),
     }
@@ -154,9 +169,13 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
       return saveRotation(scope, change.to)
     })
     if (done === undefined) return 'lost'
-    if (typeof done === 'string' || 'pause' in done) return done
+    if (typeof done !== 'string' && 'pause' in done) return done
+    const kept = done !== 'gone' || change.remove
+    if (change.log && kept && done !== 'stale') {
+      log('warn', `rotation of ${mount.view.path}${entry.path}: ${change.log}`)
+    }
+    if (typeof done === 'string') return done
     memoOf(storedAt(home, id)).fresh = change.fresh ? done.step : undefined
-    if (change.log) log('warn', `rotation of ${mount.view.path}${entry.path}: ${change.log}`)
     return 'changed'
   }
 
@@ -190,12 +209,18 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
     const { entry, mount, kind, live } = found
     if (!mount || !kind) return forget(home, id)
     const all: Found = { entry, mount, kind, home }
-    const work = workOf(all, memoOf(at))
+    const memo = memoOf(at)
+    // Another process may have sent something, and died before it could write that down.
+    const inherited = memo.epoch !== duty.epoch && isTouching(entry)
+    memo.epoch = duty.epoch
+    if (inherited) memo.settlesAt = clock.now() + SETTLE_MS
+    const work = workOf(all, memo)
     if (!live && entry.state !== 'RETIRING') {
       return store(all, { to: moved(work, 'RETIRING', 'its mount is disabled', { orders: {} }) })
     }
-    const step = await nextStep(work)
-    if (isPause(step)) return step
+    const taken = await nextStep(work)
+    if (isPause(taken)) return taken
+    const step = { ...taken, to: { ...taken.to, settlesAt: memo.settlesAt } }
     try {
       return await store(all, step)
     } catch (error) {

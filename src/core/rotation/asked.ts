@@ -26,7 +26,7 @@ export async function rollBack(work: Work): Promise<Step> {
   }
   try {
     if (entry.state === 'SOFT_REVOKED' || entry.restore) {
-      await work.on((job) => kind.undoSoftRevoke(job, previous.credential, current.credential))
+      await work.change((job) => kind.undoSoftRevoke(job, previous.credential, current.credential))
     }
   } catch (error) {
     return later(work, error)
@@ -72,7 +72,7 @@ export async function reconcile(work: Work): Promise<Step> {
     if (!kind.reapply)
       return refuse('this kind cannot be applied again: give the credential that works, as adopt')
     try {
-      await work.on((job) => kind.reapply!(job, current.credential, standing))
+      await work.change((job) => kind.reapply!(job, current.credential, standing))
     } catch (error) {
       // Whether it has happened is told by the login below.
       if (isFailure(error)) return refuse(error.message)
@@ -158,9 +158,9 @@ export async function retire(work: Work): Promise<Step> {
   const { entry, kind, standing } = work
   try {
     if (entry.candidate) {
-      await work.on((job) => kind.discard(job, entry.candidate!.credential, standing))
+      await work.change((job) => kind.discard(job, entry.candidate!.credential, standing))
     }
-    if (kind.retire) await work.on((job) => kind.retire!(job, standing))
+    if (kind.retire) await work.change((job) => kind.retire!(job, standing))
   } catch (error) {
     const next = later(work, error)
     if (next.to.failures < RETIRE_TRIES_MAX) return next

@@ -3,7 +3,7 @@
  * happened on the target is never concluded from an error, nor from the absence of one: a login with
  * the candidate tells.
  */
-import { type RotationEntry, type Served } from './record.ts'
+import { type Candidate, type RotationEntry, type Served } from './record.ts'
 import { nextRotation, windowMissed } from './timing.ts'
 import {
   type Change,
@@ -44,10 +44,10 @@ type Plan = { round: number; given: Readonly<Record<string, unknown>> | undefine
 async function planned(work: Work, { round, given }: Plan): Promise<Step> {
   const { entry, kind, standing } = work
   try {
-    const told = await work.on(({ store, name }) => kind.numberedTo?.(store, name) ?? none())
+    const told = await work.ask(({ store, name }) => kind.numberedTo?.(store, name) ?? none())
     const number = Math.max(entry.last, told) + 1
     const next = { number, ...standing, ...(given && { given }) }
-    const credential = await work.on((job) => kind.plan(job, next))
+    const credential = await work.ask((job) => kind.plan(job, next))
     const candidate = { number, credential, tries: 0, round, proven: false }
     const orders = { ...entry.orders, rotate: undefined }
     const more = { candidate, last: number, orders, held: undefined, abort: undefined }
@@ -94,38 +94,44 @@ export function commence(work: Work): Step {
 /** APPLYING. A try that this process has not seen begin may have been made by one that died. */
 export async function apply(work: Work): Promise<Step> {
   const { entry, kind, memo, standing } = work
-  const candidate = entry.candidate!
+  let candidate = entry.candidate!
   let trouble: unknown
   if (memo.fresh === entry.step) {
     memo.fresh = undefined
-    trouble = await work
-      .on((job) => kind.apply(job, candidate.credential, standing))
-      .then(
-        () => undefined,
-        (error: unknown) => error ?? 'unknown trouble',
-      )
-  }
-  const probe = await work.tried((job) => kind.probe(job, candidate.credential))
-  if (probe.outcome === 'works') return { to: moved(work, 'VERIFYING', 'the candidate logs in') }
-  const why = trouble ?? probe.why
-  if (probe.outcome === 'unreachable') return later(work, trouble ?? probe.why)
-  if (candidate.tries < TRIES_MAX) {
-    const tries = candidate.tries + 1
-    const again = moved(work, 'APPLYING', `try ${tries}: ${troubleOf(entry, why)}`, {
-      candidate: { ...candidate, tries },
-      failures: entry.failures,
-    })
-    // The second try comes at once; a target that refuses that as well is given some time.
-    if (tries === 2) return { to: again, fresh: true }
-    const { to, log } = later(work, why)
-    return {
-      to: { ...again, failures: to.failures, retryAt: to.retryAt, trouble: to.trouble },
-      fresh: true,
-      ...(log && { log }),
+    try {
+      const made = await work.change((job) => kind.apply(job, candidate.credential, standing))
+      if (made) candidate = { ...candidate, credential: made }
+    } catch (error) {
+      trouble = error ?? 'unknown trouble'
     }
   }
-  const then = candidate.round < ROUNDS_MAX ? 'again' : 'hold'
-  return aborted(work, { then, why: troubleOf(entry, why) })
+  const probe = await work.tried((job) => kind.probe(job, candidate.credential))
+  if (probe.outcome === 'works') {
+    return { to: moved(work, 'VERIFYING', 'the candidate logs in', { candidate }) }
+  }
+  const why = troubleOf({ ...entry, candidate }, trouble ?? probe.why)
+  if (probe.outcome === 'unreachable') return later(work, why, { candidate })
+  if (candidate.tries < TRIES_MAX) return tryAgain(work, candidate, why)
+  // Another value of what a person brings has to come from a person.
+  const then = candidate.round < ROUNDS_MAX && !kind.assisted ? 'again' : 'hold'
+  return aborted({ ...work, entry: { ...entry, candidate } }, { then, why })
+}
+
+/** The second try comes at once; a target that refuses that as well is given some time. */
+function tryAgain(work: Work, given: Candidate, why: string): Change {
+  const { entry } = work
+  const candidate = { ...given, tries: given.tries + 1 }
+  const note = `try ${candidate.tries}: ${why}`
+  if (candidate.tries === 2) {
+    return {
+      to: moved(work, 'APPLYING', note, { candidate, failures: entry.failures, trouble: why }),
+      fresh: true,
+    }
+  }
+  const { to, log } = later(work, why)
+  const { failures, retryAt, trouble } = to
+  const again = moved(work, 'APPLYING', note, { candidate, failures, retryAt, trouble })
+  return { to: again, fresh: true, ...(log && { log }) }
 }
 
 function aborted(work: Work, abort: NonNullable<RotationEntry['abort']>): Change {
@@ -185,7 +191,7 @@ export async function giveUp(work: Work): Promise<Step> {
   const { entry, kind, standing } = work
   const { abort, candidate } = entry
   try {
-    await work.on((job) => kind.discard(job, candidate!.credential, standing))
+    await work.change((job) => kind.discard(job, candidate!.credential, standing))
   } catch (error) {
     return later(work, error)
   }

@@ -52,10 +52,10 @@ export async function drain(work: Work): Promise<Step> {
   return { to, whenLetGo: true }
 }
 
-async function sessionsOf({ kind, entry, on }: Work): Promise<readonly TargetSession[] | string> {
+async function sessionsOf({ kind, entry, ask }: Work): Promise<readonly TargetSession[] | string> {
   if (!kind.sessions) return []
   try {
-    return await on((job) => kind.sessions!(job, entry.previous!.credential))
+    return await ask((job) => kind.sessions!(job, entry.previous!.credential))
   } catch (error) {
     return error instanceof Error ? error.message : 'unknown trouble'
   }
@@ -97,7 +97,7 @@ async function restored(work: Work): Promise<Step> {
   const { entry, kind } = work
   const [old, current] = [entry.previous!.credential, entry.current!.credential]
   try {
-    await work.on((job) => kind.undoSoftRevoke(job, old, current))
+    await work.change((job) => kind.undoSoftRevoke(job, old, current))
   } catch (error) {
     return later(work, error)
   }
@@ -113,11 +113,12 @@ export async function watchSoftly(work: Work): Promise<Step> {
   const known = await work.holders()
   const reason = await reasonToUndo(work, known)
   if (reason) return undone(work, reason)
+  if (entry.held?.reason === 'operator') {
+    return undone(work, { reason: 'operator', note: entry.held.note })
+  }
   if (entry.softAt === undefined) {
-    if (entry.held?.reason === 'operator')
-      return undone(work, { reason: 'operator', note: entry.held.note })
     try {
-      await work.on((job) => kind.softRevoke(job, old, current))
+      await work.change((job) => kind.softRevoke(job, old, current))
     } catch (error) {
       return later(work, error)
     }
@@ -132,7 +133,6 @@ export async function watchSoftly(work: Work): Promise<Step> {
       note: `${refused} logins with generation ${entry.previous!.number} were refused`,
     })
   }
-  if (entry.held?.reason === 'operator') return { pause: POLL_MS }
   const { undoWindowSeconds } = rulesOf(entry.rules, entry.timing)
   const until = entry.softAt + undoWindowSeconds * 1000
   if (now < until) return { pause: Math.min(until - now, POLL_MS) }
@@ -158,10 +158,10 @@ async function reasonToUndo(
 }
 
 /** How many, or why it cannot be told. */
-async function refusedLogins({ kind, entry, on }: Work, since: number): Promise<number | string> {
+async function refusedLogins({ kind, entry, ask }: Work, since: number): Promise<number | string> {
   if (!kind.refusedSince) return 0
   try {
-    return await on((job) => kind.refusedSince!(job, entry.previous!.credential, since))
+    return await ask((job) => kind.refusedSince!(job, entry.previous!.credential, since))
   } catch (error) {
     return error instanceof Error ? error.message : 'unknown trouble'
   }
@@ -185,8 +185,8 @@ export async function revokeOld(work: Work): Promise<Step> {
   const [old, served] = [previous!.credential, current!.credential]
   let ended = 0
   try {
-    await work.on((job) => kind.revoke(job, old, served))
-    if (emergency && kind.terminate) ended = await work.on((job) => kind.terminate!(job, old))
+    await work.change((job) => kind.revoke(job, old, served))
+    if (emergency && kind.terminate) ended = await work.change((job) => kind.terminate!(job, old))
   } catch (error) {
     return later(work, error)
   }

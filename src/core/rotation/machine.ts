@@ -30,8 +30,11 @@ const ACTS: Record<RotationState, Act> = {
 const QUIET = new Set<RotationState>(['IDLE', 'STAGED', 'DRAINING', 'SOFT_REVOKED'])
 
 export function nextStep(work: Work): Promise<Step> | Step {
-  const { entry, now } = work
+  const { entry, now, memo } = work
   const { state, orders } = entry
+  const settlesAt = Math.max(entry.settlesAt ?? 0, memo.settlesAt ?? 0)
+  if (settlesAt > now) return { pause: settlesAt - now }
+  memo.settlesAt = undefined
   const paused = (entry.retryAt ?? 0) > now
   if (state === 'RETIRING') return paused ? untilDue(work) : retire(work)
   if (orders.reconcile && QUIET.has(state)) return reconcile(work)

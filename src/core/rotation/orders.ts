@@ -21,7 +21,7 @@ import {
   type RotationState,
   saveRotation,
 } from './record.ts'
-import { nextRotation } from './timing.ts'
+import { nextRotation, rescheduled } from './timing.ts'
 
 /** A request waits so long for its rotation; what has begun goes on without it. */
 export const WAIT_MS_MAX = 60_000
@@ -51,7 +51,7 @@ export async function obey(turn: Turn, core: Core, order: RotationOrder): Promis
     throw new Failure('not_found', `there is no rotation at "${mount.entry.path}${path}"`)
   }
   const subject = { scope, mount, kind, entry: before, id }
-  if (order.act === 'retire') retire(turn, core, subject)
+  if (order.act === 'retire') await retire(turn, core, subject)
   else await askToRotate(turn, core, { ...subject, wait: true })
 }
 
@@ -108,13 +108,6 @@ export async function declare(turn: Turn, core: Core, of: Declaring): Promise<vo
   await askToRotate(turn, core, { scope, mount, kind, entry, id, wait: true })
 }
 
-/** From the last rotation on, as if it had always been so. */
-function rescheduled(before: RotationEntry, timing: RotationTiming, now: number) {
-  if (JSON.stringify(before.timing) === JSON.stringify(timing)) return before.nextAt
-  const next = nextRotation(timing, before.lastRotationAt ?? now)
-  return next === undefined ? undefined : Math.max(next, now)
-}
-
 export function checkTiming({ periodSeconds, schedule, windowSeconds }: RotationTiming): void {
   if (periodSeconds !== undefined && schedule !== undefined) {
     refuse('a rotation has a period or a schedule, not both')
@@ -156,7 +149,9 @@ async function imported(
   }
 }
 
-function retire(turn: Turn, core: Core, { scope, entry, id }: Subject): void {
+export async function retire(turn: Turn, core: Core, of: Subject): Promise<void> {
+  const { scope, entry, id, kind, mount } = of
+  await kind.unpublish?.(entriesUnder(scope, mount.prefix), entry.name)
   const next = {
     ...entry,
     state: 'RETIRING' as const,
@@ -177,6 +172,7 @@ export type RotateRequest = Subject & {
   given?: Readonly<Record<string, unknown>> | undefined
   /** The answer waits until the new credential is served, or is the reason why it is not. */
   wait: boolean
+  timeoutMs?: number
 }
 
 /** In these a rotation is on its way to be published: who asks for one gets that one. */
@@ -223,7 +219,7 @@ export async function askToRotate(turn: Turn, core: Core, of: RotateRequest): Pr
       home,
       id,
       done: isDone,
-      timeoutMs: WAIT_MS_MAX,
+      timeoutMs: of.timeoutMs ?? WAIT_MS_MAX,
       patient,
     })
     if (!after || isServed(after) || (kind.assisted && after.state === 'STAGED')) return

@@ -107,6 +107,8 @@ export type RotationEntry = {
   failures: number
   retryAt?: number | undefined
   trouble?: string | undefined
+  /** A change that was not answered may still be made on the target until then: nothing else is. */
+  settlesAt?: number | undefined
   drift: { readonly state: Drift; readonly at: number; readonly nextAt: number }
   /** Values that were served and are revoked: not forgotten at once by those who look for leaks. */
   spent: readonly {
@@ -134,7 +136,6 @@ export const storedAt = (home: Home | undefined, id: string): string =>
 
 export const getRotation = (scope: Scope, id: string) => scope.get<RotationEntry>(ROTATIONS + id)
 
-/** `wakes`: the new record is no answer to a step but news, and ends a pause between two tries. */
 export function saveRotation(scope: Scope, entry: RotationEntry): RotationEntry {
   const next = { ...entry, step: entry.step + 1 }
   scope.put(ROTATIONS + idOfEntry(entry), next, dueAt(next))
@@ -172,6 +173,18 @@ export function dueAt(entry: RotationEntry): number {
 
 /** Far enough for any schedule, and a number that a store keeps exactly. */
 const NEVER = Date.UTC(9000, 0, 1)
+
+/** Something may have been sent to the target, of which is not known what became. */
+export function isTouching(entry: RotationEntry): boolean {
+  const { state, softAt, restore, orders } = entry
+  if (state === 'APPLYING' || state === 'ABORTED' || state === 'REVOKED') return true
+  return (
+    (state === 'SOFT_REVOKED' && softAt === undefined) ||
+    !!restore ||
+    !!orders.reconcile ||
+    !!orders.rollback
+  )
+}
 
 /** When the machine has something to do, besides looking for drift. */
 export function actAt(entry: RotationEntry): number {

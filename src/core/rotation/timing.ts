@@ -16,6 +16,21 @@ export function nextRotation(timing: RotationTiming, now: number): number | unde
   return timing.schedule === undefined ? undefined : nextTime(timing.schedule, now)
 }
 
+/** A timing that has changed counts from the last rotation on, as if it had always been so. */
+export function rescheduled(
+  before: {
+    timing: RotationTiming
+    nextAt?: number | undefined
+    lastRotationAt?: number | undefined
+  },
+  timing: RotationTiming,
+  now: number,
+): number | undefined {
+  if (JSON.stringify(before.timing) === JSON.stringify(timing)) return before.nextAt
+  const next = nextRotation(timing, before.lastRotationAt ?? now)
+  return next === undefined ? undefined : Math.max(next, now)
+}
+
 /** Past its window, a rotation waits for the next time of its schedule. */
 export function windowMissed(timing: RotationTiming, nextAt: number, now: number): boolean {
   const { schedule, windowSeconds } = timing

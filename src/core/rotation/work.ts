@@ -19,6 +19,10 @@ import { retryPause } from './timing.ts'
 
 /** What this process remembers of a rotation. Forgetting it costs time and nothing else. */
 export type Memo = {
+  /** The duty under which it was last looked at. */
+  epoch?: number
+  /** Until then, what a process that died has sent may still reach the target. */
+  settlesAt?: number | undefined
   /** The record, by its step, that this process has just written and has not acted on. */
   fresh?: number | undefined
   /** Since when nobody was found who holds the previous generation, by its number. */
@@ -32,9 +36,11 @@ export type Work = {
   readonly random: Random
   readonly memo: Memo
   readonly standing: Standing
-  /** Runs something on the target, within the time limit. */
-  on<T>(act: (job: RotationJob) => Promise<T>): Promise<T>
-  /** As `on`, and never throws: what cannot be asked is unreachable. */
+  /** Asks the target something, within the time limit. */
+  ask<T>(act: (job: RotationJob) => Promise<T>): Promise<T>
+  /** Changes something there. One that is not answered in time may be made later all the same. */
+  change<T>(act: (job: RotationJob) => Promise<T>): Promise<T>
+  /** As `ask`, and never throws: what cannot be asked is unreachable. */
   tried(act: (job: RotationJob) => Promise<Probe>): Promise<Probe>
   /** Those who are known to hold something, those that block first. Without the target's sessions. */
   holders(): Promise<Holder[]>
@@ -129,10 +135,13 @@ export function troubleOf(entry: RotationEntry, error: unknown): string {
 const NAMES = new Set(['username', 'user', 'id', 'role', 'account'])
 const SHORT = 4
 
-function secretsOf(credential: Credential | undefined): string[] {
-  return Object.entries(credential ?? {}).flatMap(([name, value]) =>
-    typeof value === 'string' && value.length >= SHORT && !NAMES.has(name) ? [value] : [],
-  )
+function secretsOf(credential: unknown): string[] {
+  if (typeof credential !== 'object' || credential === null) return []
+  return Object.entries(credential).flatMap(([name, value]) => {
+    if (typeof value === 'object') return secretsOf(value)
+    const secret = typeof value === 'string' && value.length >= SHORT && !NAMES.has(name)
+    return secret ? [value] : []
+  })
 }
 
 /** A Failure says what a person did wrong: trying again by itself would not help. */

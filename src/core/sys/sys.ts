@@ -7,6 +7,8 @@ import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
+import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
+import { cofferRotateEndpoints } from './coffer-rotate.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
@@ -59,6 +61,8 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...policiesEndpoints(),
       ...cofferKvEndpoints(core),
       ...cofferReadEndpoints(core),
+      ...cofferRotateEndpoints(core),
+      ...cofferRotateConfigEndpoints(core),
       ...cofferExplainEndpoints(core),
       ...passwordPolicyEndpoints(),
       ...pluginEndpoints(core),

@@ -5,6 +5,7 @@ import {
   Failure,
   type Parsed,
   refuse,
+  reply,
   type Reply,
   t,
   warn,
@@ -148,8 +149,10 @@ async function patchMetadata(call: MetadataCall) {
 async function deleteMetadata(call: MetadataCall) {
   const { path } = call.data
   const key = await takeKey(call, path)
-  if (key) removeKey(call.store, path, key)
-  return undefined
+  if (!key) return undefined
+  removeKey(call.store, path, key)
+  const kind = key.rotation?.kind
+  return kind === undefined ? undefined : reply({ rotation: { act: 'retire', kind, name: path } })
 }
 
 function changed(key: Key, { data, now }: MetadataCall): Key {
