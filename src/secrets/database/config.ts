@@ -32,7 +32,9 @@ const fields = {
   plugin_version: t.string({ help: 'Kept; every plugin is part of the server.', clear: true }),
   verify_connection: t.bool({ help: 'Log in before it is accepted.', default: true, clear: true }),
   allowed_roles: t.list({ help: 'Roles that may use it; * at an end of a name, or alone.' }),
-  root_rotation_statements: t.list({ help: "How the root user's password is changed, if not as usual." }),
+  root_rotation_statements: t.texts({
+    help: "How the root user's password is changed, if not as usual.",
+  }),
   password_policy: t.string({ help: 'The policy that passwords are made by.' }),
   skip_static_role_import_rotation: t.bool({
     help: 'Static roles are not rotated when they are made, unless they say so.',

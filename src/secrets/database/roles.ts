@@ -31,7 +31,7 @@ export const credentialFields = {
   credential_config: t.map({ help: 'Settings of that type, e.g. password_policy, key_bits.' }),
 }
 
-const statements = (help: string) => t.list({ help })
+const statements = (help: string) => t.texts({ help })
 
 const fields = {
   name: t.name({ help: 'Name of the role.' }),

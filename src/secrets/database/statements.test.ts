@@ -35,6 +35,13 @@ test('statementsOf() cuts at semicolons that are no part of a text or a comment'
   ])
 })
 
+test('statementsOf() takes a list in JSON, and either in base64', () => {
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  for (const text of ['["SELECT 1, 2; SELECT 3"]', base64('SELECT 1, 2; SELECT 3'), base64('["SELECT 1, 2","SELECT 3"]')]) {
+    deepEqual(statementsOf([text], {}, POSTGRES), ['SELECT 1, 2', 'SELECT 3'])
+  }
+})
+
 test('statementsOf() escapes as the place demands', () => {
   const name = `a'b"c\`d\\e`
   equal(statementsOf([`'{{name}}'`], { name }, POSTGRES)[0], `'a''b"c\`d\\e'`)

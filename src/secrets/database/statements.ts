@@ -26,7 +26,26 @@ type Piece = { quote: string; text: string }
 
 /** The statements of all texts, each with its values put in. */
 export function statementsOf(texts: readonly string[], values: Values, dialect: Dialect): string[] {
-  return texts.flatMap((text) => split(text, dialect).map((pieces) => filled(pieces, values, dialect)))
+  return texts
+    .flatMap(unpacked)
+    .flatMap((text) => split(text, dialect).map((pieces) => filled(pieces, values, dialect)))
+}
+
+/** A text may be a list in JSON, and either may be in base64, as clients of Vault send them. */
+function unpacked(text: string): string[] {
+  const whole = text.trim()
+  if (/^(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(whole)) {
+    return unpacked(Buffer.from(whole, 'base64').toString('utf8'))
+  }
+  if (!whole.startsWith('[')) return [text]
+  let list: unknown
+  try {
+    list = JSON.parse(whole)
+  } catch {
+    return [text]
+  }
+  const texts = Array.isArray(list) && list.every((one) => typeof one === 'string')
+  return texts ? (list as string[]) : [text]
 }
 
 /** Statements as pieces; empty ones are left out. */

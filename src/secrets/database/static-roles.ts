@@ -52,7 +52,7 @@ const fields = {
   rotation_period: t.duration({ help: 'How often it is rotated; 5s or more.' }),
   rotation_schedule: t.string({ help: 'Or when: cron, five fields, UTC.' }),
   rotation_window: t.duration({ help: 'How long after the time of a schedule it may be done.' }),
-  rotation_statements: t.list({ help: 'How the password is changed, if not as usual: has a gap.' }),
+  rotation_statements: t.texts({ help: 'How the password is changed, if not as usual: has a gap.' }),
   skip_import_rotation: t.bool({ help: 'Do not rotate it at once.', clear: true }),
   rotation_strategy: t.oneOf(STRATEGIES, {
     help: 'ab = two users take turns, dual = two passwords, single = with a gap; auto unless set.',

@@ -116,6 +116,13 @@ test('roles and creds refuse in the words of Vault', async () => {
   match(await refusal('write', 'reset/none'), /failed to find entry/)
 })
 
+test('a statement may have commas, and stay one', async () => {
+  const { db } = await made()
+  const statement = 'GRANT SELECT, INSERT ON things TO "{{name}}"'
+  await db.write('roles/app', { db_name: 'db', creation_statements: statement })
+  deepEqual(dataOf(await db.read('roles/app'))['creation_statements'], [statement])
+})
+
 test('static roles refuse in the words of Vault', async () => {
   const { db, refusal } = await made()
   const role = { db_name: 'db', username: 'app' }
