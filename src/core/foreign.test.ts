@@ -201,4 +201,3 @@ test('a change that another has begun to undo cannot be committed, and is undone
   equal((await asked).status, 503)
   deepEqual([[...made.users], made.seen.undone, await made.left()], [[], 2, []])
 })
-

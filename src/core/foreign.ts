@@ -164,15 +164,18 @@ export function undoer(parts: UndoerParts): Undoer {
   async function run(marked: ForeignEntry): Promise<void> {
     const { path, mount, undoKind, record } = marked
     const rests = resting.until(mount) > clock.now()
-    if (rests) return void (await put(path, (now) => ({ ...now, dueAt: resting.until(mount) })))
+    if (rests) {
+      await put(path, (now) => ({ ...now, dueAt: resting.until(mount) }))
+      return
+    }
     const trouble = await askEngine(parts, marked, ({ engine }) => {
       const undo = engine.undo?.[undoKind]
       return undo && ((engaged) => undo({ ...engaged, record }))
     })
     if (trouble === undefined) {
       resting.wake(mount)
-      await put(path, ({ again, attempts: _, ...done }) =>
-        again ? { ...done, dueAt: clock.now() + FOREIGN_GRACE_MS } : undefined,
+      await put(path, ({ again, ...done }) =>
+        again ? { ...done, attempts: 0, dueAt: clock.now() + FOREIGN_GRACE_MS } : undefined,
       )
       return
     }
@@ -185,7 +188,10 @@ export function undoer(parts: UndoerParts): Undoer {
   }
 
   /** Marks it, so that no commit can take it any more; undefined when there is nothing to do. */
-  const mark = (path: string, change: (entry: ForeignEntry | undefined) => ForeignEntry | undefined) =>
+  const mark = (
+    path: string,
+    change: (entry: ForeignEntry | undefined) => ForeignEntry | undefined,
+  ) =>
     transact(async (tx) => {
       const entry = change(await tx.get<ForeignEntry>(path))
       const marked: ForeignEntry | undefined = entry && {

@@ -27,7 +27,9 @@ test('hvac does with databases what it does with Vault', { skip }, async () => {
       family: 'postgres',
       plugin: 'postgresql-database-plugin',
       config: { connection_url: postgres.template, ...postgres.superuser },
-      creation: [`CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`],
+      creation: [
+        `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+      ],
       rotation: [`ALTER USER "{{name}}" WITH PASSWORD '{{password}}';`],
     },
     {
@@ -61,8 +63,14 @@ test('hvac does with databases what it does with Vault', { skip }, async () => {
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   await new Promise((done) => child.once('close', done))
   equal(errors, '')
-  const all = out.trim().split('\n').map((line) => JSON.parse(line) as Told)
-  deepEqual(all.map(({ family }) => family), databases.map(({ family }) => family))
+  const all = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Told)
+  deepEqual(
+    all.map(({ family }) => family),
+    databases.map(({ family }) => family),
+  )
   for (const { family, first, second, dynamic, revoked } of all) {
     const { takes } = servers[family as keyof typeof servers]
     const works = ({ username, password }: Login) => takes(username, password)

@@ -33,10 +33,11 @@ export async function cutProxy(port: number): Promise<CutProxy> {
       upstream.write(data)
     })
     upstream.on('data', (data) => {
-      if (!losing) return void client.write(data)
-      cuts++
-      client.destroy()
-      upstream.destroy()
+      if (losing) {
+        cuts++
+        client.destroy()
+        upstream.destroy()
+      } else client.write(data)
     })
     client.on('close', () => upstream.destroy())
     upstream.on('close', () => client.destroy())

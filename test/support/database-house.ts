@@ -8,13 +8,18 @@ export type Login = { username: string; password: string }
 
 export type DatabaseHouse = TestCore & {
   /** Throws what was answered, when that is no success. */
-  done(verb: Verb, path: string, data?: Record<string, unknown>, options?: AskOptions): Promise<Record<string, unknown>>
+  done: (
+    verb: Verb,
+    path: string,
+    data?: Record<string, unknown>,
+    options?: AskOptions,
+  ) => Promise<Record<string, unknown>>
   /** The errors of an answer that is none. */
-  refusal(verb: Verb, path: string, data?: Record<string, unknown>): Promise<string>
-  served(name: string): Promise<Login>
+  refusal: (verb: Verb, path: string, data?: Record<string, unknown>) => Promise<string>
+  served: (name: string) => Promise<Login>
   /** All that is due, again and again while time passes second by second. */
-  pass(seconds: number): Promise<void>
-  state(name: string): Promise<string>
+  pass: (seconds: number) => Promise<void>
+  state: (name: string) => Promise<string>
   mount: string
 }
 

@@ -17,13 +17,17 @@ for (const [name, none, start] of [
   ['mariadb', NO_MARIADB, startMariadb],
   ['redis', NO_REDIS, () => startRedis()],
 ] as [string, string | false, () => Promise<Started>][]) {
-  test(`${name} starts, tells a login from another, and leaves nothing`, { skip: none }, async () => {
-    const server = await start()
-    const { username, password } = server.superuser
-    ok(await server.takes(username, password))
-    equal(await server.takes(username, 'another'), false)
-    ok(existsSync(server.dir))
-    await server[Symbol.asyncDispose]()
-    equal(existsSync(server.dir), false)
-  })
+  test(
+    `${name} starts, tells a login from another, and leaves nothing`,
+    { skip: none },
+    async () => {
+      const server = await start()
+      const { username, password } = server.superuser
+      ok(await server.takes(username, password))
+      equal(await server.takes(username, 'another'), false)
+      ok(existsSync(server.dir))
+      await server[Symbol.asyncDispose]()
+      equal(existsSync(server.dir), false)
+    },
+  )
 }

@@ -17,14 +17,25 @@ export type FakeMongo = AsyncDisposable & {
 }
 type User = { pwd: string; roles: unknown[] }
 type Reply = Document
-type Conversation = { user: string; firstBare: string; serverFirst: string; nonce: string; salt: Buffer }
+type Conversation = {
+  user: string
+  firstBare: string
+  serverFirst: string
+  nonce: string
+  salt: Buffer
+}
 
 const OP_REPLY = 1
 const OP_QUERY = 2004
 const OP_MSG = 2013
 const ITERATIONS = 4096
 
-const fails = (code: number, codeName: string): Reply => ({ ok: 0, code, codeName, errmsg: codeName })
+const fails = (code: number, codeName: string): Reply => ({
+  ok: 0,
+  code,
+  codeName,
+  errmsg: codeName,
+})
 
 const HELLO = {
   ok: 1,

@@ -26,12 +26,27 @@ export async function clientCertificate(
     {
       subject: subject.toString(),
       issuer: issuer.subject,
-      serialNumber: call.random(16).toString('hex').replace(/^[89a-f]/, '7'),
+      serialNumber: call
+        .random(16)
+        .toString('hex')
+        .replace(/^[89a-f]/, '7'),
       notBefore: new Date(call.now - 30_000),
       notAfter: new Date(expiresAt),
       signingAlgorithm: signer.algorithm as never,
-      publicKey: await crypto.subtle.importKey('spki', new Uint8Array(pair.spki), pair.algorithm, true, ['verify']),
-      signingKey: await crypto.subtle.importKey('pkcs8', new Uint8Array(signer.pkcs8), signer.algorithm, false, ['sign']),
+      publicKey: await crypto.subtle.importKey(
+        'spki',
+        new Uint8Array(pair.spki),
+        pair.algorithm,
+        true,
+        ['verify'],
+      ),
+      signingKey: await crypto.subtle.importKey(
+        'pkcs8',
+        new Uint8Array(signer.pkcs8),
+        signer.algorithm,
+        false,
+        ['sign'],
+      ),
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.ExtendedKeyUsageExtension([CLIENT_AUTH]),
@@ -67,7 +82,7 @@ function keysOf(config: CredentialConfig): { pair: Pair; type: string } {
         ? { name: 'ECDSA', namedCurve: curve }
         : { name: 'Ed25519' }
   const spki = made.publicKey.export({ type: 'spki', format: 'der' })
-  const privatePem = made.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const privatePem = made.privateKey.export({ type: 'pkcs8', format: 'pem' })
   return { pair: { spki, privatePem, algorithm }, type }
 }
 
@@ -81,9 +96,14 @@ function signingKey(config: CredentialConfig): { pkcs8: Buffer; algorithm: Algor
   const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })
   const bits = Number(text(config, 'signature_bits') || 256)
   const hash = [256, 384, 512].includes(bits) ? `SHA-${bits}` : refuse('invalid signature_bits')
-  const curves: Record<string, string> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }
+  const curves: Record<string, string> = {
+    prime256v1: 'P-256',
+    secp384r1: 'P-384',
+    secp521r1: 'P-521',
+  }
   const namedCurve = curves[key.asymmetricKeyDetails?.namedCurve ?? '']
-  if (key.asymmetricKeyType === 'rsa') return { pkcs8, algorithm: { name: 'RSASSA-PKCS1-v1_5', hash } }
+  if (key.asymmetricKeyType === 'rsa')
+    return { pkcs8, algorithm: { name: 'RSASSA-PKCS1-v1_5', hash } }
   if (namedCurve) return { pkcs8, algorithm: { name: 'ECDSA', namedCurve, hash } }
   if (key.asymmetricKeyType === 'ed25519') return { pkcs8, algorithm: { name: 'Ed25519' } }
   return refuse('ca_private_key must be an RSA, EC or Ed25519 key')

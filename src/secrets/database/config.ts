@@ -1,12 +1,6 @@
 /** `config/:name`: a database, and who the server is there. Its password is never read back. */
 import { type Call, endpoint, Failure, refuse, t } from '../../kit/kit.ts'
-import {
-  closeTarget,
-  type Connection,
-  connections,
-  rootLogin,
-  tryTarget,
-} from './connection.ts'
+import { closeTarget, type Connection, connections, rootLogin, tryTarget } from './connection.ts'
 import { pluginNamed } from './plugins.ts'
 import { StatementError } from './statements.ts'
 import { TargetError, textOf, withoutValues } from './target.ts'
@@ -40,7 +34,9 @@ const fields = {
     help: 'Static roles are not rotated when they are made, unless they say so.',
     default: false,
   }),
-  connection_url: t.string({ help: 'Where it is; {{username}} and {{password}} stand for the root user.' }),
+  connection_url: t.string({
+    help: 'Where it is; {{username}} and {{password}} stand for the root user.',
+  }),
   username: t.string({ help: 'The root user.' }),
   password: t.string({ help: "The root user's password.", sensitive: true }),
   username_template: t.string({ help: 'How dynamic users are named: a template of Go.' }),
@@ -53,7 +49,10 @@ const fields = {
   tls_ca: t.string({ help: 'PEM of the authority that is trusted.' }),
   tls_certificate: t.string({ help: 'PostgreSQL: PEM of the certificate to show.' }),
   private_key: t.string({ help: 'PostgreSQL: PEM of its key.', sensitive: true }),
-  tls_certificate_key: t.string({ help: 'PEM of the certificate to show, with its key.', sensitive: true }),
+  tls_certificate_key: t.string({
+    help: 'PEM of the certificate to show, with its key.',
+    sensitive: true,
+  }),
   max_open_connections: t.int({ help: 'Connections at once; 4 unless set.', clear: true }),
   max_idle_connections: t.int({ help: 'Kept; what is idle is closed after 10 s.', clear: true }),
   max_connection_lifetime: t.duration({ help: 'Kept.', clear: true }),

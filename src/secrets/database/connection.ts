@@ -74,7 +74,9 @@ export async function withTarget<T>(
 ): Promise<T> {
   const key = keyOf(place)
   const { plugin_name: plugin, connection_details: details } = connection
-  const fingerprint = createHash('sha256').update(JSON.stringify([plugin, details])).digest('hex')
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([plugin, details]))
+    .digest('hex')
   let entry = open.get(key)
   if (entry?.fingerprint !== fingerprint) {
     closeTarget(place)
@@ -134,8 +136,8 @@ export function closeTarget(place: Place): void {
 
 export function closeAllTargets(): void {
   for (const key of [...open.keys()]) {
-    const [uuid = '', name = ''] = [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)]
-    closeTarget({ mount: { uuid }, name })
+    const slash = key.indexOf('/')
+    closeTarget({ mount: { uuid: key.slice(0, slash) }, name: key.slice(slash + 1) })
   }
 }
 

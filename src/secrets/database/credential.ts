@@ -32,7 +32,8 @@ export async function newCredential(
   const { type, config } = wanted
   if (type === 'password') {
     const policy = text(config, 'password_policy') || wanted.passwordPolicy
-    const password = policy === '' ? defaultPassword(call.random) : await call.generatePassword(policy)
+    const password =
+      policy === '' ? defaultPassword(call.random) : await call.generatePassword(policy)
     return { proof: { password }, shown: { password } }
   }
   if (type === 'rsa_private_key') {
@@ -56,7 +57,8 @@ export function checkCredentialConfig(type: CredentialType, config: CredentialCo
   }
   if (type !== 'client_certificate') return
   for (const name of ['ca_cert', 'ca_private_key']) {
-    if (text(config, name) === '') refuse(`credential_config needs ${name} for a client_certificate`)
+    if (text(config, name) === '')
+      refuse(`credential_config needs ${name} for a client_certificate`)
   }
 }
 
@@ -65,7 +67,11 @@ export const text = (config: CredentialConfig, name: string): string => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
-export function keyBits(config: CredentialConfig, known: readonly number[], otherwise: number): number {
+export function keyBits(
+  config: CredentialConfig,
+  known: readonly number[],
+  otherwise: number,
+): number {
   const bits = Number(text(config, 'key_bits') || otherwise)
   return known.includes(bits) ? bits : refuse(`invalid key_bits: one of ${known.join(', ')}`)
 }
@@ -85,7 +91,7 @@ export function defaultPassword(random: Random): string {
       }
     }
     password = password.slice(0, LENGTH)
-    const whole = KINDS.every((kind) => [...kind].some((char) => password.includes(char)))
+    const whole = KINDS.every((kind) => Array.from(kind).some((char) => password.includes(char)))
     // Tools take what begins with a dash for an option.
     if (whole && !password.startsWith('-')) return password
   }

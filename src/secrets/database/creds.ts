@@ -4,12 +4,7 @@
  */
 import { type Call, endpoint, Failure, lease, t } from '../../kit/kit.ts'
 import { type LeaseJob, type UndoJob } from '../../kit/call.ts'
-import {
-  checkAllowed,
-  type Connection,
-  connectionNamed,
-  withTarget,
-} from './connection.ts'
+import { checkAllowed, type Connection, connectionNamed, withTarget } from './connection.ts'
 import { newCredential } from './credential.ts'
 import { pluginNamed } from './plugins.ts'
 import { type Role, roles, withoutEmpty } from './roles.ts'
@@ -128,7 +123,8 @@ export const credsLease = {
   async renew({ secret, store, mount, now }: LeaseJob, seconds: number): Promise<void> {
     const { username, role: roleName, db_name: name } = secret as Held
     const role = await store.get<Role>(`role/${roleName}`)
-    if (!role) throw new Failure('internal', `error during renew: could not find role "${roleName}"`)
+    if (!role)
+      throw new Failure('internal', `error during renew: could not find role "${roleName}"`)
     const connection = await connectionNamed(store, name)
     const expiresAt = now + seconds * 1000 + MARGIN_MS
     await withTarget({ mount, name }, connection, ({ target }) =>

@@ -13,7 +13,7 @@ after(() => open.disposeAsync())
 
 const QUICK = { quiet: 2, undo_window: 2, max_grace: 60, reader_hold: 1, rotation_period: '24h' }
 
-type Taker = { superuser: Login; takes(username: string, password: string): Promise<boolean> }
+type Taker = { superuser: Login; takes: (username: string, password: string) => Promise<boolean> }
 type Setup = {
   server: Taker
   config: (port: number) => Record<string, unknown>
@@ -21,10 +21,10 @@ type Setup = {
   creation: string
   /** What stands in the last thing that is sent for a change of a password, of a new user. */
   cut: { rotate: string; create: string; root: string }
-  users(): Promise<string[]>
+  users: () => Promise<string[]>
 }
 
-const FAMILIES: Record<string, { none: string | false; start(): Promise<Setup> }> = {
+const FAMILIES: Record<string, { none: string | false; start: () => Promise<Setup> }> = {
   postgresql: {
     none: NO_POSTGRES,
     async start() {
@@ -79,7 +79,9 @@ const FAMILIES: Record<string, { none: string | false; start(): Promise<Setup> }
         creation: '["~*", "+@read"]',
         cut: { rotate: 'SETUSER', create: 'SETUSER', root: 'SETUSER' },
         users: async () =>
-          ((await server.command('ACL', 'USERS')) as string[]).filter((name) => name.startsWith('V_')),
+          ((await server.command('ACL', 'USERS')) as string[]).filter((name) =>
+            name.startsWith('V_'),
+          ),
       }
     },
   },

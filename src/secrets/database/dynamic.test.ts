@@ -13,7 +13,7 @@ const FAMILIES = [
   {
     family: 'postgresql',
     none: NO_POSTGRES,
-    async start() {
+    start: async () => {
       const server = open.use(await startPostgres())
       await server.sql('CREATE TABLE things (id int); INSERT INTO things VALUES (1)')
       return {
@@ -36,7 +36,7 @@ const FAMILIES = [
   {
     family: 'mysql',
     none: NO_MARIADB,
-    async start() {
+    start: async () => {
       const server = open.use(await startMariadb())
       return {
         server,
@@ -55,14 +55,16 @@ const FAMILIES = [
   {
     family: 'redis',
     none: NO_REDIS,
-    async start() {
+    start: async () => {
       const server = open.use(await startRedis())
       return {
         server,
         config: { plugin_name: 'redis-database-plugin', host: '127.0.0.1', port: server.port },
         creation: ['["~*", "+@read"]'],
         users: async () =>
-          ((await server.command('ACL', 'USERS')) as string[]).filter((name) => name.startsWith('V_')),
+          ((await server.command('ACL', 'USERS')) as string[]).filter((name) =>
+            name.startsWith('V_'),
+          ),
         form: /^V_ROOT_READER_[\w]{20}_\d{10}$/,
       }
     },
@@ -74,6 +76,7 @@ for (const { family, none, start } of FAMILIES) {
     const { server, config, creation, users, form } = await start()
     const { core, ask, clock } = await testCore()
     core.expiry.stop()
+    core.rotation.stop()
     // The server judges VALID UNTIL by its own clock.
     clock.advance(Date.now() - clock.now())
     const done = async (...args: Parameters<typeof ask>) => {
@@ -82,7 +85,11 @@ for (const { family, none, start } of FAMILIES) {
       return answer.body
     }
     await done('write', 'sys/mounts/database', { type: 'database' })
-    await done('write', 'database/config/db', { ...config, ...server.superuser, allowed_roles: 'reader' })
+    await done('write', 'database/config/db', {
+      ...config,
+      ...server.superuser,
+      allowed_roles: 'reader',
+    })
     await done('write', 'database/roles/reader', {
       db_name: 'db',
       creation_statements: creation,
@@ -93,12 +100,16 @@ for (const { family, none, start } of FAMILIES) {
     const { username, password } = body.data as { username: string; password: string }
     match(username, form)
     equal(body['lease_duration'], 3600)
-    ok(await server.takes(username, password))
+    const takes = (word: string) => server.takes(username, word)
+    ok(await takes(password))
     equal(await server.takes(username, `${password}x`), false)
     deepEqual(await users(), [username])
 
     clock.advance(1_800_000)
-    const renewed = await done('write', 'sys/leases/renew', { lease_id: body['lease_id'], increment: 7200 })
+    const renewed = await done('write', 'sys/leases/renew', {
+      lease_id: body['lease_id'],
+      increment: 7200,
+    })
     equal(renewed['lease_duration'], 7200)
     clock.advance(7_200_001)
     await core.expiry.pass()

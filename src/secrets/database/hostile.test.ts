@@ -16,8 +16,32 @@ const open = new AsyncDisposableStack()
 after(() => open.disposeAsync())
 
 const PIECES = [
-  ...[`'`, `"`, '`', '\\', ';', '--', '/*', '*/', '$$', '$x$', '\n', ' ', 'é', '😀', '%', '@', '{{name}}'],
-  ...['DROP ROLE victim', `"; DROP ROLE victim; --`, `'; DROP ROLE victim; --`, '" CASCADE; --', 'a'],
+  ...[
+    `'`,
+    `"`,
+    '`',
+    '\\',
+    ';',
+    '--',
+    '/*',
+    '*/',
+    '$$',
+    '$x$',
+    '\n',
+    ' ',
+    'é',
+    '😀',
+    '%',
+    '@',
+    '{{name}}',
+  ],
+  ...[
+    'DROP ROLE victim',
+    `"; DROP ROLE victim; --`,
+    `'; DROP ROLE victim; --`,
+    '" CASCADE; --',
+    'a',
+  ],
   ...[`'@'%'; DROP USER victim; -- `, '\u0000', 'x'.repeat(30), 'x'.repeat(62), '\ud800', '-', '0'],
 ]
 
@@ -36,7 +60,7 @@ function names(count: number, seed: number): string[] {
   return [...found]
 }
 
-type Server = { target: Target; users(): Promise<string[]>; creation: string[]; proof: string }
+type Server = { target: Target; users: () => Promise<string[]>; creation: string[]; proof: string }
 
 /** Makes and drops a user of each name; in between, that user and no other is there. */
 async function tryAll({ target, users, creation, proof }: Server, all: readonly string[]) {
@@ -44,7 +68,12 @@ async function tryAll({ target, users, creation, proof }: Server, all: readonly 
   ok(before.includes('victim'))
   let made = 0
   for (const username of all) {
-    const user = { username, password: proof, statements: creation, expiresAt: Date.UTC(2090, 0, 1) }
+    const user = {
+      username,
+      password: proof,
+      statements: creation,
+      expiresAt: Date.UTC(2090, 0, 1),
+    }
     const there = await target.create(user).then(
       () => true,
       () => false,
@@ -89,7 +118,9 @@ test('500 hostile names on PostgreSQL', { skip: NO_POSTGRES }, async () => {
   for (const owner of names(40, 2)) {
     const quoted = `"${owner.replaceAll('"', '""')}"`
     if (owner.includes('\0') || !owner.isWellFormed() || Buffer.byteLength(owner) > 61) continue
-    await server.sql(`CREATE ROLE ${quoted} LOGIN; ALTER ROLE ${quoted} SET search_path = "$user", public`)
+    await server.sql(
+      `CREATE ROLE ${quoted} LOGIN; ALTER ROLE ${quoted} SET search_path = "$user", public`,
+    )
     const rotor = postgresAb(target, owner)
     const held = { current: undefined, previous: undefined }
     const login = { username: rotor.nextUsername(held), password: 'new' }
@@ -126,7 +157,13 @@ test('100 hostile names on MariaDB', { skip: NO_MARIADB }, async () => {
   ok(made > 40, `${made} were made`)
   for (const username of names(20, 4)) {
     const user = { username, password: 'first', statements: creation, expiresAt: 0 }
-    if (!(await target.create(user).then(() => true, () => false))) continue
+    if (
+      !(await target.create(user).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue
     const rotor = mariadbDual(target, username)
     const held = { current: undefined, previous: undefined }
     await rotor.apply({ username, password: 'second' }, held)

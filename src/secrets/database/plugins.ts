@@ -1,6 +1,6 @@
 /** The programs of Vault that this engine stands in for, by their names, and what differs in them. */
 import { Failure } from '../../kit/kit.ts'
-import { type Opening, type Target } from './target.ts'
+import { type Opening } from './target.ts'
 import { type MongoTarget } from './targets/mongodb.ts'
 import { type MysqlTarget } from './targets/mysql.ts'
 import { type PostgresTarget } from './targets/postgres.ts'
@@ -37,7 +37,7 @@ const redis: Plugin = {
 const PLUGINS: Readonly<Record<string, Plugin>> = {
   'mongodb-database-plugin': {
     family: 'mongodb',
-    usernames: `${named(15, 15, 100).replace(' | truncate 100', ' | replace "." "-" | truncate 100')}`,
+    usernames: named(15, 15, 100).replace(' | truncate', ' | replace "." "-" | truncate'),
     knowsRoles: false,
   },
   'mysql-database-plugin': mysql,
@@ -64,24 +64,18 @@ export function pluginNamed(name: string): Plugin {
 /** The driver is loaded here, by the first that needs it. */
 export async function openTarget(opening: Opening): Promise<Opened> {
   const { family } = pluginNamed(opening.plugin)
-  switch (family) {
-    case 'postgresql': {
-      const { openPostgres } = await import('./targets/postgres.ts')
-      return { family, target: await openPostgres(opening) }
-    }
-    case 'mysql': {
-      const { openMysql } = await import('./targets/mysql.ts')
-      return { family, target: await openMysql(opening) }
-    }
-    case 'redis': {
-      const { openRedis } = await import('./targets/redis.ts')
-      return { family, target: await openRedis(opening) }
-    }
-    case 'mongodb': {
-      const { openMongo } = await import('./targets/mongodb.ts')
-      return { family, target: await openMongo(opening) }
-    }
+  if (family === 'mongodb') {
+    const { openMongo } = await import('./targets/mongodb.ts')
+    return { family, target: await openMongo(opening) }
   }
+  if (family === 'redis') {
+    const { openRedis } = await import('./targets/redis.ts')
+    return { family, target: await openRedis(opening) }
+  }
+  if (family === 'mysql') {
+    const { openMysql } = await import('./targets/mysql.ts')
+    return { family, target: await openMysql(opening) }
+  }
+  const { openPostgres } = await import('./targets/postgres.ts')
+  return { family, target: await openPostgres(opening) }
 }
-
-export const targetOf = ({ target }: Opened): Target => target

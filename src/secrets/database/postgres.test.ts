@@ -31,54 +31,70 @@ async function house(): Promise<DatabaseHouse & { app: string; admin: string }> 
   return { ...made, app, admin }
 }
 
-test('a static role is served under the owner, and its first login stays for those who hold it', skip, async () => {
-  const { core, done, served, app, pass } = await house()
-  const old = await server.connect({ username: app, password: 'first-app-password' })
-  await done('write', 'database/static-roles/app', { db_name: 'db', username: app, ...QUICK })
-  const first = await served('app')
-  equal(first.username, `${app}_a`)
-  ok(await server.takes(first.username, first.password))
-  ok(await server.takes(app, 'first-app-password'), 'its own login is untouched')
-  const client = await server.connect(first)
-  deepEqual((await client.query('SELECT current_user, session_user')).rows, [
-    { current_user: app, session_user: first.username },
-  ])
-  await client.end()
+test(
+  'a static role is served under the owner, and its first login stays for those who hold it',
+  skip,
+  async () => {
+    const { core, done, served, app, pass } = await house()
+    const old = await server.connect({ username: app, password: 'first-app-password' })
+    await done('write', 'database/static-roles/app', { db_name: 'db', username: app, ...QUICK })
+    const first = await served('app')
+    equal(first.username, `${app}_a`)
+    ok(await server.takes(first.username, first.password))
+    ok(await server.takes(app, 'first-app-password'), 'its own login is untouched')
+    const client = await server.connect(first)
+    deepEqual((await client.query('SELECT current_user, session_user')).rows, [
+      { current_user: app, session_user: first.username },
+    ])
+    await client.end()
 
-  await done('write', 'database/rotate-role/app')
-  const second = await served('app')
-  equal(second.username, `${app}_b`)
-  await pass(12)
-  equal(await server.takes(first.username, first.password), false)
-  ok(await server.takes(second.username, second.password))
-  ok(await server.takes(app, 'first-app-password'), 'a session still holds it')
-  await old.end()
-  await done('write', 'database/rotate-role/app')
-  await pass(12)
-  equal(await server.takes(app, 'first-app-password'), false)
-  await core.close()
-})
+    await done('write', 'database/rotate-role/app')
+    const second = await served('app')
+    equal(second.username, `${app}_b`)
+    await pass(12)
+    equal(await server.takes(first.username, first.password), false)
+    ok(await server.takes(second.username, second.password))
+    ok(await server.takes(app, 'first-app-password'), 'a session still holds it')
+    await old.end()
+    await done('write', 'database/rotate-role/app')
+    await pass(12)
+    equal(await server.takes(app, 'first-app-password'), false)
+    await core.close()
+  },
+)
 
-test('rotate-root makes a pair, proves each, and ends the password that people know', skip, async () => {
-  const { core, done, admin, refusal } = await house()
-  await done('write', 'database/rotate-root/db')
-  equal(await server.takes(admin, 'first-admin-password'), false)
-  const config = await done('read', 'database/config/db')
-  equal((config['connection_details'] as Record<string, unknown>)['username'], admin)
-  ok(!JSON.stringify(config).includes('password":'), 'no password is read back')
-  await done('write', 'database/reset/db')
-  await done('write', 'database/roles/r', { db_name: 'db', creation_statements: `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'` })
-  await done('read', 'database/creds/r')
-  await done('write', 'database/rotate-root/db')
-  await done('write', 'database/rotate-root/db')
-  await done('read', 'database/creds/r')
-  match(await refusal('write', 'database/rotate-root/none'), /failed to find entry for connection/)
-  await core.close()
-})
+test(
+  'rotate-root makes a pair, proves each, and ends the password that people know',
+  skip,
+  async () => {
+    const { core, done, admin, refusal } = await house()
+    await done('write', 'database/rotate-root/db')
+    equal(await server.takes(admin, 'first-admin-password'), false)
+    const config = await done('read', 'database/config/db')
+    equal((config['connection_details'] as Record<string, unknown>)['username'], admin)
+    ok(!JSON.stringify(config).includes('password":'), 'no password is read back')
+    await done('write', 'database/reset/db')
+    await done('write', 'database/roles/r', {
+      db_name: 'db',
+      creation_statements: `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`,
+    })
+    await done('read', 'database/creds/r')
+    await done('write', 'database/rotate-root/db')
+    await done('write', 'database/rotate-root/db')
+    await done('read', 'database/creds/r')
+    match(
+      await refusal('write', 'database/rotate-root/none'),
+      /failed to find entry for connection/,
+    )
+    await core.close()
+  },
+)
 
 test('20 migrations by alternating logins leave all in one hand', skip, async () => {
   const { core, done, served, app, pass } = await house()
-  await server.sql(`CREATE SCHEMA s${app} AUTHORIZATION ${app}; ALTER ROLE ${app} SET search_path = s${app}, public`)
+  await server.sql(
+    `CREATE SCHEMA s${app} AUTHORIZATION ${app}; ALTER ROLE ${app} SET search_path = s${app}, public`,
+  )
   await done('write', 'database/static-roles/app', { db_name: 'db', username: app, ...QUICK })
   const users = new Set<string>()
   for (let i = 0; i < 20; i++) {

@@ -36,7 +36,9 @@ const statements = (help: string) => t.texts({ help })
 const fields = {
   name: t.name({ help: 'Name of the role.' }),
   db_name: t.string({ help: 'The connection it uses.', clear: true }),
-  creation_statements: statements('What makes a user, with {{name}}, {{password}}, {{expiration}}.'),
+  creation_statements: statements(
+    'What makes a user, with {{name}}, {{password}}, {{expiration}}.',
+  ),
   revocation_statements: statements('What takes it away again, if not as usual.'),
   rollback_statements: statements('What is run when a user was made only in part.'),
   renew_statements: statements('What prolongs it, if not as usual.'),
@@ -118,4 +120,3 @@ export function configOf(
   const entries = Object.entries(given ?? before ?? {}).filter(([, value]) => value !== null)
   return Object.fromEntries(entries)
 }
-

@@ -50,7 +50,9 @@ test('postgres: a slot logs in as its owner, with its settings and its limit', s
     `SELECT current_user, current_setting('search_path') AS path, current_setting('work_mem') AS mem`,
   )
   deepEqual(rows, [{ current_user: app, path: '"$user", public, "Odd, one"', mem: '5MB' }])
-  const [role] = await server.sql('SELECT rolconnlimit FROM pg_roles WHERE rolname = $1', [login.username])
+  const [role] = await server.sql('SELECT rolconnlimit FROM pg_roles WHERE rolname = $1', [
+    login.username,
+  ])
   equal(role!['rolconnlimit'], 7)
   await client.end()
   await target.close()
@@ -62,7 +64,10 @@ test('postgres: a role that is not ours is never taken for a slot', skip, async 
   const rotor = postgresAb(target, app)
   await rejects(rotor.apply({ username: `${app}_a`, password: 'x' }, NONE), /is somebody else's/)
   ok(await server.takes(`${app}_a`, 'mine'))
-  await rejects(postgresAb(target, 'nobody').apply({ username: 'nobody_a', password: 'x' }, NONE), /no role "nobody"/)
+  await rejects(
+    postgresAb(target, 'nobody').apply({ username: 'nobody_a', password: 'x' }, NONE),
+    /no role "nobody"/,
+  )
   await target.close()
 })
 
@@ -79,40 +84,47 @@ test('postgres: slots that may do different things are told apart', skip, async 
   await target.close()
 })
 
-test('postgres: a soft end refuses new logins, keeps sessions, is missed, and is undone', skip, async () => {
-  const { app } = await setup()
-  // The log may be read by few.
-  const target = await open(server.superuser)
-  const rotor = postgresAb(target, app)
-  const old = { username: `${app}_a`, password: 'old' }
-  const current = { username: `${app}_b`, password: 'current' }
-  await rotor.apply(old, NONE)
-  await rotor.apply(current, NONE)
-  const session = await server.connect(old)
-  await session.query(`SET application_name = 'billing'`)
-  const [seen, ...more] = await rotor.sessions!(old, undefined)
-  deepEqual([seen!.user, seen!.application, seen!.address, more], [old.username, 'billing', '127.0.0.1', []])
-  ok(Math.abs(seen!.since - Date.now()) < 60_000)
+test(
+  'postgres: a soft end refuses new logins, keeps sessions, is missed, and is undone',
+  skip,
+  async () => {
+    const { app } = await setup()
+    // The log may be read by few.
+    const target = await open(server.superuser)
+    const rotor = postgresAb(target, app)
+    const old = { username: `${app}_a`, password: 'old' }
+    const current = { username: `${app}_b`, password: 'current' }
+    await rotor.apply(old, NONE)
+    await rotor.apply(current, NONE)
+    const session = await server.connect(old)
+    await session.query(`SET application_name = 'billing'`)
+    const [seen, ...more] = await rotor.sessions!(old, undefined)
+    deepEqual(
+      [seen!.user, seen!.application, seen!.address, more],
+      [old.username, 'billing', '127.0.0.1', []],
+    )
+    ok(Math.abs(seen!.since - Date.now()) < 60_000)
 
-  const since = Date.now() - 1
-  equal(await rotor.refusedSince!(old, since), 0)
-  await rotor.softRevoke(old, current)
-  equal((await session.query('SELECT 1 AS one')).rows[0].one, 1)
-  equal(await server.takes(old.username, old.password), false)
-  equal(await rotor.refusedSince!(old, since), 1)
-  equal(await rotor.refusedSince!(old, Date.now() + 3_600_000), 0)
-  equal(await rotor.refusedSince!(current, since), 0)
-  await rotor.undoSoftRevoke(old, current)
-  ok(await server.takes(old.username, old.password))
+    const since = Date.now() - 1
+    equal(await rotor.refusedSince!(old, since), 0)
+    await rotor.softRevoke(old, current)
+    equal((await session.query('SELECT 1 AS one')).rows[0].one, 1)
+    equal(await server.takes(old.username, old.password), false)
+    equal(await rotor.refusedSince!(old, since), 1)
+    equal(await rotor.refusedSince!(old, Date.now() + 3_600_000), 0)
+    equal(await rotor.refusedSince!(current, since), 0)
+    await rotor.undoSoftRevoke(old, current)
+    ok(await server.takes(old.username, old.password))
 
-  await rotor.revoke(old, current)
-  equal(await rotor.terminate!(old, undefined), 1)
-  await rejects(session.query('SELECT 1'))
-  ok(await server.takes(current.username, current.password))
-  await rotor.discard(current, NONE)
-  equal(await server.takes(current.username, current.password), false)
-  await target.close()
-})
+    await rotor.revoke(old, current)
+    equal(await rotor.terminate!(old, undefined), 1)
+    await rejects(session.query('SELECT 1'))
+    ok(await server.takes(current.username, current.password))
+    await rotor.discard(current, NONE)
+    equal(await server.takes(current.username, current.password), false)
+    await target.close()
+  },
+)
 
 test('postgres: who may not read the log is told of no refusal', skip, async () => {
   const { target, app } = await setup()
@@ -130,7 +142,8 @@ for (const stop of [0, 1, 2]) {
       const name = `${admin.username}_root`
       const partner = hadPartner ? { username: name, password: 'stored-partner' } : undefined
       const stored = { root: admin, partner }
-      if (partner) await rotatePair(first, { root: admin, partner: undefined }, { root: admin, partner })
+      if (partner)
+        await rotatePair(first, { root: admin, partner: undefined }, { root: admin, partner })
       const tried = {
         root: { ...admin, password: 'tried-root' },
         partner: { username: name, password: 'tried-partner' },
@@ -184,7 +197,8 @@ test('mysql 8: the statements alone, without a server: two passwords, and which 
   await rotor.discard(second!, { current: first, previous: undefined })
   const retain = 'ALTER USER ?@? IDENTIFIED BY ? RETAIN CURRENT PASSWORD <- app'
   const discard = 'ALTER USER ?@? DISCARD OLD PASSWORD <- app'
-  const both = (text: string, word = '') => ['%', 'localhost'].map((host) => `${text} ${host}${word}`)
+  const both = (text: string, word = '') =>
+    ['%', 'localhost'].map((host) => `${text} ${host}${word}`)
   deepEqual(said, [
     ...both(retain, ' second'),
     ...both(discard),

@@ -37,7 +37,11 @@ test('statementsOf() cuts at semicolons that are no part of a text or a comment'
 
 test('statementsOf() takes a list in JSON, and either in base64', () => {
   const base64 = (text: string) => Buffer.from(text).toString('base64')
-  for (const text of ['["SELECT 1, 2; SELECT 3"]', base64('SELECT 1, 2; SELECT 3'), base64('["SELECT 1, 2","SELECT 3"]')]) {
+  for (const text of [
+    '["SELECT 1, 2; SELECT 3"]',
+    base64('SELECT 1, 2; SELECT 3'),
+    base64('["SELECT 1, 2","SELECT 3"]'),
+  ]) {
     deepEqual(statementsOf([text], {}, POSTGRES), ['SELECT 1, 2', 'SELECT 3'])
   }
 })
@@ -55,10 +59,13 @@ test('statementsOf() escapes as the place demands', () => {
 test('statementsOf() never makes more statements of a value than there were', () => {
   const texts = [`CREATE ROLE "{{name}}" PASSWORD '{{name}}'; SELECT E'{{name}}'`]
   const mysql = ["CREATE USER '{{name}}'@'%' IDENTIFIED BY \"{{name}}\"; SELECT `{{name}}`"]
-  const hostile = fc.string({ unit: fc.constantFrom(...`'"\`\\;$-/* a\n{}E`) })
+  const hostile = fc.string({ unit: fc.constantFrom(...Array.from(`'"\`\\;$-/* a\n{}E`)) })
   fc.assert(
     fc.property(hostile, (name) => {
-      for (const [given, dialect] of [[texts, POSTGRES], [mysql, MYSQL]] as const) {
+      for (const [given, dialect] of [
+        [texts, POSTGRES],
+        [mysql, MYSQL],
+      ] as const) {
         const made = statementsOf(given, { name }, dialect)
         equal(made.length, 2)
         // What was made is read as the same statements again.

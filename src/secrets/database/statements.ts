@@ -62,7 +62,7 @@ function split(text: string, dialect: Dialect): Piece[][] {
     if (pieces.some((piece) => piece.text.trim() !== '')) all.push(pieces)
     pieces = []
   }
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const rest = text.slice(at)
     const comment = /^(?:--[^\n]*|\/\*[\s\S]*?\*\/)/.exec(rest)?.[0]
     const opening = comment === undefined ? quoteAt(rest, plain, dialect) : undefined

@@ -15,7 +15,8 @@ export const staticCredsEndpoints = [
       const role = await staticRoles.get(store, data.name)
       if (!role) refuse(`unknown role: ${data.name}`)
       const served = await servedCreds.get(store, data.name)
-      if (!served) refuse('the static role has no password yet: its first rotation is still to come')
+      if (!served)
+        refuse('the static role has no password yet: its first rotation is still to come')
       const { username, password } = served.credential
       const shown = {
         username,

@@ -52,17 +52,26 @@ const fields = {
   rotation_period: t.duration({ help: 'How often it is rotated; 5s or more.' }),
   rotation_schedule: t.string({ help: 'Or when: cron, five fields, UTC.' }),
   rotation_window: t.duration({ help: 'How long after the time of a schedule it may be done.' }),
-  rotation_statements: t.texts({ help: 'How the password is changed, if not as usual: has a gap.' }),
+  rotation_statements: t.texts({
+    help: 'How the password is changed, if not as usual: has a gap.',
+  }),
   skip_import_rotation: t.bool({ help: 'Do not rotate it at once.', clear: true }),
   rotation_strategy: t.oneOf(STRATEGIES, {
     help: 'ab = two users take turns, dual = two passwords, single = with a gap; auto unless set.',
     clear: true,
   }),
-  accept_gap: t.bool({ help: 'A moment in which the password does not work is accepted.', clear: true }),
-  endpoints: t.list({ help: 'More addresses, host:port, that must take a login before it is served.' }),
+  accept_gap: t.bool({
+    help: 'A moment in which the password does not work is accepted.',
+    clear: true,
+  }),
+  endpoints: t.list({
+    help: 'More addresses, host:port, that must take a login before it is served.',
+  }),
   max_grace: t.duration({ help: 'After this, who still holds the old password is told of.' }),
   quiet: t.duration({ help: 'No session with the old password for so long, before it ends.' }),
-  undo_window: t.duration({ help: 'How long its end can be undone, and is when somebody misses it.' }),
+  undo_window: t.duration({
+    help: 'How long its end can be undone, and is when somebody misses it.',
+  }),
   reader_hold: t.duration({ help: 'How long a reader that says nothing counts as holder.' }),
   ...credentialFields,
 }

@@ -75,8 +75,11 @@ export function withoutValues(text: string, secrets: readonly (string | undefine
       clean = clean.replaceAll(form, '[secret]')
     }
   }
-  return clean
+  return clean.replace(VERIFIER, '[secret]')
 }
+
+/** What stands for a password in a database is as little to be told: it can be guessed at in peace. */
+const VERIFIER = /SCRAM-SHA-256\$[\w+/=:$]+|\*[0-9A-F]{40}|\b[0-9a-f]{64}\b/g
 
 /** Runs a login, and says what came of it. */
 export async function probing(attempt: () => Promise<void>): Promise<Probe> {
@@ -95,7 +98,7 @@ export const textOf = (details: Opening['details'], name: string): string => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 export const flagOf = (details: Opening['details'], name: string): boolean =>
-  ['true', '1', 't'].includes(String(details[name] ?? '').toLowerCase())
+  details[name] === true || ['true', '1', 't'].includes(textOf(details, name).toLowerCase())
 export function numberOf(details: Opening['details'], name: string, otherwise: number): number {
   const value = Number(details[name])
   return Number.isSafeInteger(value) && value > 0 ? value : otherwise

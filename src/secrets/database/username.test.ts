@@ -30,7 +30,12 @@ test('usernameTemplate() refuses what is no such template', () => {
   ]) {
     throws(() => usernameTemplate(template), TemplateError, template)
   }
-  for (const template of ['{{ random 0 }}', '{{ random 100000 }}', '{{ printf "%x" 1 }}', '{{ printf "%s" }}'])
+  for (const template of [
+    '{{ random 0 }}',
+    '{{ random 100000 }}',
+    '{{ printf "%x" 1 }}',
+    '{{ printf "%s" }}',
+  ])
     throws(() => made(template), TemplateError, template)
 })
 
@@ -48,7 +53,10 @@ test('usernameTemplate() knows the functions', () => {
     ['{{ unix_time_millis }}', '1767323045000'],
     ['{{ timestamp "2006-01-02T15:04:05" }}', '2026-01-02T03:04:05'],
     ['{{ printf "%s_%d%%" .RoleName 7 }}', 'read.only_7%'],
-    ['{{ printf "v-%s-%s" (.DisplayName | truncate 3) (.RoleName | truncate 4) | uppercase }}', 'V-TOK-READ'],
+    [
+      '{{ printf "v-%s-%s" (.DisplayName | truncate 3) (.RoleName | truncate 4) | uppercase }}',
+      'V-TOK-READ',
+    ],
     ['{{ "abc" | sha256 }}', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
     ['{{ "abc" | base64 }}', 'YWJj'],
     ['{{ "short" | truncate_sha256 20 }}', 'short'],

@@ -108,7 +108,11 @@ function readCall(tokens: Token[], piped: Run | undefined): Run {
   if (args >= 0 ? given.length !== args : given.length === 0) {
     fail(`wrong number of arguments of ${first.text}`)
   }
-  return (parts) => func(given.map((one) => one(parts)), parts)
+  return (parts) =>
+    func(
+      given.map((one) => one(parts)),
+      parts,
+    )
 }
 
 const isEnd = ({ kind, text }: Token) => kind === 'mark' && text !== '('
@@ -137,7 +141,8 @@ function fieldNamed(text: string): Run {
 const words = (value: Value) => (typeof value === 'string' ? value : fail('expected a text'))
 function count(value: Value | undefined, max: number): number {
   const number = Number(value)
-  if (typeof value !== 'number' || number < 1 || number > max) fail(`expected a number up to ${max}`)
+  if (typeof value !== 'number' || number < 1 || number > max)
+    fail(`expected a number up to ${max}`)
   return number
 }
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -154,7 +159,14 @@ const FUNCTIONS: Readonly<Record<string, { args: number; func: Func }>> = {
       const max = count(n, LENGTH_MAX)
       if (max <= 8) fail('truncate_sha256 needs more than 8 characters')
       const long = Array.from(text).length > max
-      return long ? cut(text, max - 8) + sha256(Array.from(text).slice(max - 8).join('')).slice(0, 8) : text
+      return long
+        ? cut(text, max - 8) +
+            sha256(
+              Array.from(text)
+                .slice(max - 8)
+                .join(''),
+            ).slice(0, 8)
+        : text
     },
   },
   uppercase: { args: 1, func: ([text]) => words(text!).toUpperCase() },

@@ -19,7 +19,11 @@ const CONFIG = {
 async function made(config: Record<string, unknown> = {}) {
   const db = testEngine(engine)
   await db.write('config/db', { ...CONFIG, ...config })
-  const refusal = async (verb: Exclude<Verb, 'patch' | 'list' | 'scan'>, path: string, body = {}) => {
+  const refusal = async (
+    verb: Exclude<Verb, 'patch' | 'list' | 'scan'>,
+    path: string,
+    body = {},
+  ) => {
     try {
       await db[verb](path, body)
     } catch (error) {
@@ -35,16 +39,28 @@ test('config refuses what no plugin can use', async () => {
   const { refusal } = await made()
   const told = (body: Record<string, unknown>) => refusal('write', 'config/new', body)
   equal(await told({}), '400 empty plugin name')
-  match(await told({ plugin_name: 'oracle-database-plugin' }), /^400 error creating database object: .*plugin not found in the catalog$/)
+  match(
+    await told({ plugin_name: 'oracle-database-plugin' }),
+    /^400 error creating database object: .*plugin not found in the catalog$/,
+  )
   match(await told({ plugin_name: 'constructor' }), /not found in the catalog/)
   const pg = { plugin_name: 'postgresql-database-plugin', verify_connection: false }
   match(await told(pg), /connection_url cannot be empty/)
   match(await told({ ...pg, connection_url: 'nonsense' }), /connection_url must be/)
-  match(await told({ ...CONFIG, username_template: '{{ oops }}' }), /unable to initialize username template/)
+  match(
+    await told({ ...CONFIG, username_template: '{{ oops }}' }),
+    /unable to initialize username template/,
+  )
   match(await told({ ...CONFIG, connection_url: URL.replace('disable', 'odd') }), /sslmode must be/)
   match(await told({ plugin_name: 'redis-database-plugin' }), /host cannot be empty/)
-  match(await told({ plugin_name: 'mysql-database-plugin', connection_url: 'x' }), /must be user:password@tcp/)
-  match(await told({ plugin_name: 'mongodb-database-plugin', connection_url: 'x' }), /must be a mongodb:/)
+  match(
+    await told({ plugin_name: 'mysql-database-plugin', connection_url: 'x' }),
+    /must be user:password@tcp/,
+  )
+  match(
+    await told({ plugin_name: 'mongodb-database-plugin', connection_url: 'x' }),
+    /must be a mongodb:/,
+  )
 })
 
 test('config says that a database is away, and neither its password nor its URL', async () => {
@@ -79,7 +95,10 @@ test('config keeps what a second write leaves out, and shows no password', async
 
 test('config warns of a password in the URL, and masks it', async () => {
   for (const [url, masked] of [
-    ['postgresql://root:p%40ss@h/app?sslmode=disable', 'postgresql://root:*****@h/app?sslmode=disable'],
+    [
+      'postgresql://root:p%40ss@h/app?sslmode=disable',
+      'postgresql://root:*****@h/app?sslmode=disable',
+    ],
     ['host=h user=root password=secret', 'host=h user=root password=*****'],
     ["host=h password='a b' user=root", 'host=h password=***** user=root'],
   ] as const) {
@@ -102,7 +121,10 @@ test('roles and creds refuse in the words of Vault', async () => {
   await db.write('roles/other', { db_name: 'db', creation_statements: 'x' })
   equal(await refusal('read', 'creds/other'), '500 "other" is not an allowed role')
   await db.write('roles/lost', { db_name: 'nowhere', creation_statements: 'x' })
-  match(await refusal('read', 'creds/lost'), /^500 failed to find entry for connection with name: "nowhere"/)
+  match(
+    await refusal('read', 'creds/lost'),
+    /^500 failed to find entry for connection with name: "nowhere"/,
+  )
   deepEqual(dataOf(await db.read('roles/app')), {
     db_name: 'db',
     creation_statements: [],
@@ -129,28 +151,58 @@ test('static roles refuse in the words of Vault', async () => {
   for (const [body, words] of [
     [{}, 'empty database name attribute'],
     [{ db_name: 'db' }, 'username is a required field to create a static account'],
-    [role, 'one of rotation_schedule or rotation_period must be provided to create a static account'],
+    [
+      role,
+      'one of rotation_schedule or rotation_period must be provided to create a static account',
+    ],
     [{ ...role, rotation_period: 4 }, 'rotation_period must be 5 seconds or more'],
-    [{ ...role, rotation_period: 60, rotation_schedule: '0 0 * * *' }, 'mutually exclusive fields rotation_period and rotation_schedule'],
-    [{ ...role, rotation_period: 60, rotation_window: '2h' }, 'rotation_window is invalid with use of rotation_period'],
-    [{ ...role, rotation_schedule: '0 0 * * *', rotation_window: '1h0s1' }, 'Field validation failed'],
-    [{ ...role, rotation_schedule: '0 0 * * *', rotation_window: 60 }, 'rotation_window must be 3600 seconds or more'],
+    [
+      { ...role, rotation_period: 60, rotation_schedule: '0 0 * * *' },
+      'mutually exclusive fields rotation_period and rotation_schedule',
+    ],
+    [
+      { ...role, rotation_period: 60, rotation_window: '2h' },
+      'rotation_window is invalid with use of rotation_period',
+    ],
+    [
+      { ...role, rotation_schedule: '0 0 * * *', rotation_window: '1h0s1' },
+      'Field validation failed',
+    ],
+    [
+      { ...role, rotation_schedule: '0 0 * * *', rotation_window: 60 },
+      'rotation_window must be 3600 seconds or more',
+    ],
     [{ ...role, rotation_schedule: 'often' }, 'could not parse rotation_schedule'],
-    [{ ...role, rotation_period: 60, credential_type: 'rsa_private_key' }, 'static roles rotate passwords'],
+    [
+      { ...role, rotation_period: 60, credential_type: 'rsa_private_key' },
+      'static roles rotate passwords',
+    ],
     [{ ...role, rotation_period: 60, endpoints: 'nowhere' }, 'endpoints must be host:port'],
-    [{ ...role, rotation_period: 60, rotation_strategy: 'dual' }, 'rotation_strategy for postgresql is ab or single'],
+    [
+      { ...role, rotation_period: 60, rotation_strategy: 'dual' },
+      'rotation_strategy for postgresql is ab or single',
+    ],
     [{ ...role, rotation_period: 60, rotation_strategy: 'single' }, 'or say accept_gap=true'],
-    [{ ...role, rotation_period: 60, rotation_statements: 'SELECT change()' }, 'or say accept_gap=true'],
+    [
+      { ...role, rotation_period: 60, rotation_statements: 'SELECT change()' },
+      'or say accept_gap=true',
+    ],
     [{ ...role, rotation_period: 60, self_managed_password: 'x' }, 'or say accept_gap=true'],
   ] as const) {
     const told = await refusal('write', 'static-roles/app', body)
     ok(told.startsWith('400 ') && told.includes(words), `${JSON.stringify(body)}: ${told}`)
   }
-  equal(await refusal('write', 'static-roles/b', { ...role, rotation_period: 60 }), '500 "b" is not an allowed role')
+  equal(
+    await refusal('write', 'static-roles/b', { ...role, rotation_period: 60 }),
+    '500 "b" is not an allowed role',
+  )
   equal(await refusal('read', 'static-creds/none'), '400 unknown role: none')
   equal(await refusal('write', 'rotate-role/none'), '400 no static role found for role name')
   await db.write('static-roles/app', { ...role, rotation_period: '1m' })
-  equal(await refusal('write', 'static-roles/app', { username: 'x' }), '400 cannot update static account username')
+  equal(
+    await refusal('write', 'static-roles/app', { username: 'x' }),
+    '400 cannot update static account username',
+  )
   match(await refusal('read', 'static-creds/app'), /^400 the static role has no password yet/)
 })
 
@@ -201,5 +253,8 @@ test('static roles tell their schedule, and order what core has to do', async ()
 
 test('rotate-root needs a user and a password', async () => {
   const { refusal } = await made({ username: '', password: '' })
-  match(await refusal('write', 'rotate-root/db'), /^500 unable to rotate root credentials: no username/)
+  match(
+    await refusal('write', 'rotate-root/db'),
+    /^500 unable to rotate root credentials: no username/,
+  )
 })

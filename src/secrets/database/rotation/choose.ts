@@ -51,7 +51,9 @@ export function chooseStrategy(family: Opened['family'], wish: Wish): Strategy {
   }
   if (wanted === 'single' && !acceptGap) {
     const why =
-      strategy === 'single' ? 'rotation_strategy=single' : 'a password changed by rotation_statements'
+      strategy === 'single'
+        ? 'rotation_strategy=single'
+        : 'a password changed by rotation_statements'
     refuse(
       `${why} leaves a gap in which the password that callers hold does not work: ` +
         `leave it out for a rotation without a gap (${gapless}), or say accept_gap=true`,
@@ -70,7 +72,9 @@ export async function rotorFor(opened: Opened, of: Of): Promise<Rotor> {
     case 'postgresql':
       return postgresAb(target, username)
     case 'mysql':
-      return (await target.isMariadb()) ? mariadbDual(target, username) : mysqlDual(target, username)
+      return (await target.isMariadb())
+        ? mariadbDual(target, username)
+        : mysqlDual(target, username)
     case 'redis':
       return redisDual(target, username, now)
     case 'mongodb':

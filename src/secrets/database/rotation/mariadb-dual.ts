@@ -8,7 +8,7 @@ import { StatementError } from '../statements.ts'
 import { type Login, TargetError } from '../target.ts'
 import { hostsOf, type MysqlTarget, type Query } from '../targets/mysql.ts'
 import { nativeVerifier } from '../verifiers.ts'
-import { type Rotor } from './rotor.ts'
+import { type Rotor, shown } from './rotor.ts'
 
 /** One way to log in: a plugin and what it compares with. */
 type Way = { plugin: string; text: string }
@@ -16,7 +16,8 @@ const NATIVE = 'mysql_native_password'
 const SHA1 = /^\*[0-9A-F]{40}$/i
 
 const native = (password: string): Way => ({ plugin: NATIVE, text: nativeVerifier(password) })
-const same = (a: Way, b: Way) => a.plugin === b.plugin && a.text.toUpperCase() === b.text.toUpperCase()
+const same = (a: Way, b: Way) =>
+  a.plugin === b.plugin && a.text.toUpperCase() === b.text.toUpperCase()
 
 /** Denied logins are only counted, so what was there when the old one was revoked is remembered. */
 const denied = new Map<string, number>()
@@ -29,7 +30,8 @@ export function mariadbDual(target: MysqlTarget, username: string): Rotor {
     for (const host of await hostsOf(query, username)) {
       const ways = await waysOf(query, username, host)
       const wanted = next(ways)
-      if (JSON.stringify(wanted) !== JSON.stringify(ways)) await setWays(query, { username, host }, wanted)
+      if (JSON.stringify(wanted) !== JSON.stringify(ways))
+        await setWays(query, { username, host }, wanted)
     }
   }
   const add = (password: string) =>
@@ -88,8 +90,8 @@ async function waysOf(query: Query, username: string, host: string): Promise<Way
   const text = row['priv'] ?? row['Priv']
   const priv = (typeof text === 'string' ? JSON.parse(text) : text) as Record<string, unknown>
   const wayIn = (one: Record<string, unknown>): Way => ({
-    plugin: String(one['plugin'] ?? NATIVE),
-    text: String(one['authentication_string'] ?? ''),
+    plugin: one['plugin'] === undefined ? NATIVE : shown(one['plugin']),
+    text: shown(one['authentication_string']),
   })
   const or = priv['auth_or']
   // In the list, {} stands for the account's own.
@@ -127,7 +129,7 @@ export async function sessionsOf(query: Query, username: string): Promise<Target
     id: String(row['id'] ?? row['ID']),
     user: username,
     application: '',
-    address: String(row['host'] ?? row['HOST'] ?? ''),
+    address: shown(row['host'] ?? row['HOST']),
     since: 0,
   }))
 }

@@ -8,7 +8,10 @@ import { hostsOf, type MysqlTarget, type Query } from '../targets/mysql.ts'
 import { type Rotor } from './rotor.ts'
 import { sessionsOf } from './mariadb-dual.ts'
 
-export function mysqlDual(target: Pick<MysqlTarget, 'query' | 'label' | 'probe'>, username: string): Rotor {
+export function mysqlDual(
+  target: Pick<MysqlTarget, 'query' | 'label' | 'probe'>,
+  username: string,
+): Rotor {
   const query: Query = (text, values) => target.query(text, values)
 
   async function each(statement: string, values: readonly string[] = []): Promise<void> {

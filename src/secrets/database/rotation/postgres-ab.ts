@@ -8,7 +8,7 @@ import { type TargetSession } from '../../../kit/rotation.ts'
 import { literal, type PostgresTarget, type Sql, checkedName } from '../targets/postgres.ts'
 import { quotedName, StatementError } from '../statements.ts'
 import { type Login, TargetError } from '../target.ts'
-import { freeSlot, type Rotor, slotsOf } from './rotor.ts'
+import { freeSlot, type Rotor, shown, slotsOf } from './rotor.ts'
 
 /** Says of a role that it is ours: nobody else's is ever touched. */
 const mark = (owner: string) => `a login of ${owner}, kept by coffer`
@@ -26,7 +26,10 @@ export function postgresAb(target: PostgresTarget, owner: string): Rotor {
 
   async function apply(candidate: Login): Promise<void> {
     await alone(async (sql) => {
-      if (candidate.username === owner) return setPassword(sql, candidate)
+      if (candidate.username === owner) {
+        await setPassword(sql, candidate)
+        return
+      }
       const limit = await ownerLimit(sql, owner)
       await ownSlot(sql, candidate.username, owner)
       await setPassword(sql, candidate)
@@ -185,8 +188,8 @@ async function sessionsOf(sql: Sql, username: string): Promise<TargetSession[]> 
   return rows.map((row) => ({
     id: String(row['pid']),
     user: username,
-    application: String(row['application_name'] ?? ''),
-    address: String(row['address'] ?? ''),
+    application: shown(row['application_name']),
+    address: shown(row['address']),
     since: Math.floor(Number(row['since'] ?? 0)),
   }))
 }

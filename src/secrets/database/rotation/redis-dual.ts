@@ -108,7 +108,8 @@ async function refusedSince(
     const told = new Map<string, unknown>()
     for (let i = 0; i + 1 < entry.length; i += 2) told.set(String(entry[i]), entry[i + 1])
     if (told.get('reason') !== 'auth' || told.get('username') !== username) continue
-    if (now - Number(told.get('age-seconds')) * 1000 > since) refused += Number(told.get('count') ?? 1)
+    if (now - Number(told.get('age-seconds')) * 1000 > since)
+      refused += Number(told.get('count') ?? 1)
   }
   return refused
 }

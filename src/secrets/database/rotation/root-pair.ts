@@ -41,7 +41,9 @@ export async function rotatePair(target: PostgresTarget, now: Pair, next: Requir
     }
     await sql(`GRANT ${quotedName(root.username)} TO ${name}`)
     await sql(`ALTER ROLE ${name} SET role = ${literal(root.username)}`)
-    await sql(`ALTER ROLE ${name} WITH LOGIN PASSWORD ${literal(target.verifier(partner.password))}`)
+    await sql(
+      `ALTER ROLE ${name} WITH LOGIN PASSWORD ${literal(target.verifier(partner.password))}`,
+    )
   })
   await proven(target, partner)
   await changeRoot(target, partner, root)
@@ -77,7 +79,8 @@ export async function restorePair(target: PostgresTarget, stored: Pair, tried: R
     if ((await markOf(sql, name)) !== mark(stored.root.username)) return
     const quoted = quotedName(name)
     if (!partner) await sql(`DROP ROLE ${quoted}`)
-    else await sql(`ALTER ROLE ${quoted} WITH PASSWORD ${literal(target.verifier(partner.password))}`)
+    else
+      await sql(`ALTER ROLE ${quoted} WITH PASSWORD ${literal(target.verifier(partner.password))}`)
   })
 }
 

@@ -44,4 +44,7 @@ export function freeSlot(slots: readonly [string, string], { current, previous }
   return free
 }
 
+/** What a driver gives of a column of text, which may be NULL. */
+export const shown = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 export const slotsOf = (username: string): [string, string] => [`${username}_a`, `${username}_b`]

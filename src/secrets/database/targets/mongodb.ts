@@ -75,7 +75,7 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
     async create({ username, password = '', statements }) {
       const { db, roles = [] } = placeOf(statements, true)
       await using(
-        (named) => named(db).command({ createUser: username, pwd: password, roles } as Document),
+        (named) => named(db).command({ createUser: username, pwd: password, roles }),
         password,
       )
     },
@@ -92,7 +92,10 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
       })
     },
     async setPassword({ username, password }) {
-      await using((named) => named('admin').command({ updateUser: username, pwd: password }), password)
+      await using(
+        (named) => named('admin').command({ updateUser: username, pwd: password }),
+        password,
+      )
     },
     probe: (as, address) =>
       probing(async () => {
@@ -157,13 +160,21 @@ function urlOf(details: Opening['details']): MongoUrl {
     scheme,
     hosts,
     rest: path + query,
-    ...(inline && { username: decodeURIComponent(username), password: decodeURIComponent(password) }),
+    ...(inline && {
+      username: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+    }),
   }
 }
 
 function targetError(error: unknown, label: string, secrets: (string | undefined)[]): Error {
   if (error instanceof TargetError || error instanceof StatementError) return error
-  const { name = '', code, codeName, message = '' } = error as {
+  const {
+    name = '',
+    code,
+    codeName,
+    message = '',
+  } = error as {
     name?: string
     code?: unknown
     codeName?: unknown

@@ -73,7 +73,10 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
   let pool: Pool | undefined
   let mariadb: Promise<boolean> | undefined
 
-  async function using<T>(work: (query: Query) => Promise<T>, secrets: (string | undefined)[] = []) {
+  async function using<T>(
+    work: (query: Query) => Promise<T>,
+    secrets: (string | undefined)[] = [],
+  ) {
     pool ??= mysql.createPool({
       ...optionsFor(login),
       // Fewer idle ones than connections would have the driver look for them by a timer without end.

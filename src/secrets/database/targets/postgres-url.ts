@@ -90,6 +90,9 @@ function tlsOf(mode: string, details: Opening['details']): PostgresAddress['tls'
     case 'verify-full':
       return { ...own, rejectUnauthorized: true }
     default:
-      throw new Failure('bad_request', 'sslmode must be disable, prefer, require, verify-ca or verify-full')
+      throw new Failure(
+        'bad_request',
+        'sslmode must be disable, prefer, require, verify-ca or verify-full',
+      )
   }
 }

@@ -166,8 +166,7 @@ export async function openPostgres(opening: Opening): Promise<PostgresTarget> {
     async check() {
       await using((sql) => sql('SELECT 1'))
     },
-    create: (user) =>
-      inTransaction((sql) => run(sql, user.statements, user), [user.password]),
+    create: (user) => inTransaction((sql) => run(sql, user.statements, user), [user.password]),
     renew(user) {
       const usual = [`ALTER ROLE "{{name}}" VALID UNTIL '{{expiration}}'`]
       const texts = user.statements.length > 0 ? user.statements : usual
@@ -200,7 +199,7 @@ const sqlOf =
 
 /** `prefer`: a server without TLS is asked without. */
 const wantsPlain = (error: unknown, at: PostgresAddress, plain: boolean) =>
-  at.tls === 'prefer' && !plain && /not support SSL/.test(String((error as Error).message))
+  at.tls === 'prefer' && !plain && /not support SSL/.test((error as Error).message)
 
 /**
  * What it owns goes to the root user, since dropping a table is not meant; what it was granted is
@@ -230,9 +229,16 @@ const SYNTAX = '42601'
 function targetError(error: unknown, label: string, secrets: (string | undefined)[]): Error {
   if (error instanceof TargetError || error instanceof StatementError) return error
   if (error instanceof Failure) return error
-  const { code, message, severity } = error as { code?: string; message?: string; severity?: string }
+  const { code, message, severity } = error as {
+    code?: string
+    message?: string
+    severity?: string
+  }
   if (severity === undefined || code === undefined) {
-    return new TargetError(`${label} could not be reached${code ? ` (${code})` : ''}`, 'unreachable')
+    return new TargetError(
+      `${label} could not be reached${code ? ` (${code})` : ''}`,
+      'unreachable',
+    )
   }
   const away = code.startsWith('08') || code.startsWith('57P') || code === '53300'
   const words = code === SYNTAX ? 'a syntax error in a statement' : (message ?? '')

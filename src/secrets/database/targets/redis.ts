@@ -94,7 +94,10 @@ export async function openRedis(opening: Opening): Promise<RedisTarget> {
 
   async function persist(): Promise<boolean> {
     const wanted = textOf(details, 'persistence_mode').toUpperCase()
-    for (const words of [['ACL', 'SAVE'], ['CONFIG', 'REWRITE']]) {
+    for (const words of [
+      ['ACL', 'SAVE'],
+      ['CONFIG', 'REWRITE'],
+    ]) {
       if (wanted === 'REWRITE' && words[0] === 'ACL') continue
       if (wanted === 'ACLFILE' && words[0] === 'CONFIG') continue
       try {
@@ -180,7 +183,13 @@ function placeOf(details: Opening['details']): Address {
   const at =
     url === ''
       ? addressOf(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host, port)
-      : addressOf(url.replace(/^(?:redis|valkey)s?:\/\//, '').replace(/^.*@/, '').replace(/\/.*$/, ''), port)
+      : addressOf(
+          url
+            .replace(/^(?:redis|valkey)s?:\/\//, '')
+            .replace(/^.*@/, '')
+            .replace(/\/.*$/, ''),
+          port,
+        )
   return at ?? refuse()
 }
 function refuse(): never {
@@ -188,7 +197,8 @@ function refuse(): never {
 }
 
 function tlsOf(details: Opening['details']) {
-  const secure = flagOf(details, 'tls') || /^(?:redis|valkey)s:/.test(textOf(details, 'connection_url'))
+  const secure =
+    flagOf(details, 'tls') || /^(?:redis|valkey)s:/.test(textOf(details, 'connection_url'))
   if (!secure) return {}
   const ca = textOf(details, 'ca_cert') || textOf(details, 'tls_ca')
   return {
