@@ -21,6 +21,7 @@ export const FAMILIES: readonly Family[] = [
   { group: 'Everyday', name: 'list', summary: 'Lists the names below a path', load: () => import('./commands/read-write.ts') },
   { group: 'Everyday', name: 'patch', summary: 'Changes part of the data at a path', load: () => import('./commands/read-write.ts') },
   { group: 'Everyday', name: 'delete', summary: 'Deletes what is at a path', load: () => import('./commands/read-write.ts') },
+  { group: 'Everyday', name: 'rotate', summary: 'Rotates credentials, and shows who holds which', load: () => import('./commands/rotate/rotate.ts') },
   { group: 'Everyday', name: 'login', summary: 'Logs in and keeps the token for later commands', load: () => import('./commands/login.ts') },
   { group: 'Everyday', name: 'unwrap', summary: 'Opens a wrapping token, once', load: () => import('./commands/lease.ts') },
   { group: 'Server', name: 'server', summary: 'Starts a server', load: () => import('./server-command.ts') },

@@ -15,13 +15,13 @@ export type Duty = {
   /** Changes whenever it was another's meanwhile; 0 = it is not this node's. */
   readonly epoch: number
   /** Runs `act` in a transaction of its own, again when it meets another writer; undefined = sealed. */
-  transact<T>(act: (tx: Tx) => Promise<T>): Promise<T | undefined>
+  readonly transact: <T>(act: (tx: Tx) => Promise<T>) => Promise<T | undefined>
   /** Takes or keeps the duty; false when another node has it. */
-  held(): Promise<boolean>
+  readonly held: () => Promise<boolean>
   /** Whether this transaction may act: reading the row makes the commit depend on it. */
-  fenced(tx: Tx): Promise<boolean>
+  readonly fenced: (tx: Tx) => Promise<boolean>
   /** As `transact`, doing nothing once the duty is another's. */
-  inTurn<T>(act: (tx: Tx) => Promise<T>): Promise<T | undefined>
+  readonly inTurn: <T>(act: (tx: Tx) => Promise<T>) => Promise<T | undefined>
 }
 
 export type DutyParts = {

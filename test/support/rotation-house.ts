@@ -16,15 +16,15 @@ export type House = TestCore & {
   events: string[]
   mount: string
   /** All that is due now; the timers stand still meanwhile. */
-  settle(): Promise<void>
+  settle: () => Promise<void>
   /** Time passes second by second, as on a server. */
-  pass(seconds: number): Promise<void>
-  entry(name: string): Promise<RotationEntry>
-  declare(name: string, more?: Record<string, unknown>): Promise<void>
-  served(
+  pass: (seconds: number) => Promise<void>
+  entry: (name: string) => Promise<RotationEntry>
+  declare: (name: string, more?: Record<string, unknown>) => Promise<void>
+  served: (
     name: string,
     headers?: Record<string, string>,
-  ): Promise<{ username: string; password: string }>
+  ) => Promise<{ username: string; password: string }>
 }
 
 export async function rotationHouse(

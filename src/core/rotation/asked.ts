@@ -18,7 +18,7 @@ export async function rollBack(work: Work): Promise<Step> {
   const orders = { ...entry.orders, rollback: undefined }
   const { current, previous, candidate } = entry
   if (candidate && entry.state !== 'ABORTED') {
-    const abort = { then: 'idle' as const, why: 'asked to roll back' }
+    const abort = { next: 'idle' as const, why: 'asked to roll back' }
     return { to: moved(work, 'ABORTED', abort.why, { abort, orders, held: undefined }) }
   }
   if (!previous || !current || entry.state === 'REVOKED') {

@@ -113,8 +113,8 @@ export async function apply(work: Work): Promise<Step> {
   if (probe.outcome === 'unreachable') return later(work, why, { candidate })
   if (candidate.tries < TRIES_MAX) return tryAgain(work, candidate, why)
   // Another value of what a person brings has to come from a person.
-  const then = candidate.round < ROUNDS_MAX && !kind.assisted ? 'again' : 'hold'
-  return aborted({ ...work, entry: { ...entry, candidate } }, { then, why })
+  const next = candidate.round < ROUNDS_MAX && !kind.assisted ? 'again' : 'hold'
+  return aborted({ ...work, entry: { ...entry, candidate } }, { next, why })
 }
 
 /** The second try comes at once; a target that refuses that as well is given some time. */
@@ -154,7 +154,7 @@ export async function verify(work: Work): Promise<Step> {
   if (probe.outcome === 'unreachable' || entry.failures + 1 < VERIFIES_MAX) {
     return later(work, probe.why)
   }
-  return aborted(work, { then: 'hold', why: probe.why })
+  return aborted(work, { next: 'hold', why: probe.why })
 }
 
 /** To PUBLISHED: pointer, record and event in one write. */
@@ -195,7 +195,7 @@ export async function giveUp(work: Work): Promise<Step> {
   } catch (error) {
     return later(work, error)
   }
-  if (abort?.then === 'again') {
+  if (abort?.next === 'again') {
     return planned(work, { round: candidate!.round + 1, given: undefined })
   }
   const to = moved(work, 'IDLE', 'the candidate is discarded', {
@@ -204,7 +204,7 @@ export async function giveUp(work: Work): Promise<Step> {
     trouble: abort?.why,
     emergency: undefined,
   })
-  if (abort?.then !== 'hold') return { to }
+  if (abort?.next !== 'hold') return { to }
   const reason = entry.history.some(
     (line) => line.state === 'VERIFYING' && line.generation === candidate!.number,
   )

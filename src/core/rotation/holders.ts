@@ -99,10 +99,6 @@ async function tokenLives(holder: HolderEntry, { tx, tokens, now }: Judge): Prom
   return (await tokens.byAccessor(tx, holder.tokenUid, now)) !== undefined
 }
 
-/** A client has said that it cannot use what it was given. */
-export const refuses = (holder: HolderEntry, entry: RotationEntry): boolean =>
-  holder.state === 'nack' && holder.generation === entry.current?.number
-
 export async function shownHolders(
   holders: readonly HolderEntry[],
   entry: RotationEntry,

@@ -88,7 +88,7 @@ export type RotationEntry = {
   previous?: (Served & { readonly replacedAt: number }) | undefined
   candidate?: Candidate | undefined
   /** In ABORTED: what follows. */
-  abort?: { readonly then: 'again' | 'hold' | 'idle'; readonly why: string } | undefined
+  abort?: { readonly next: 'again' | 'hold' | 'idle'; readonly why: string } | undefined
   /** In SOFT_REVOKED: since when the target refuses the old one; absent = it has yet to be told. */
   softAt?: number | undefined
   /** In DRAINING: the target may still refuse the old one, and has to be told not to. */

@@ -5,7 +5,7 @@ import { type RotationKind } from '../../kit/rotation.ts'
 import { canonicalInput } from '../canonical-path.ts'
 import { type Core } from '../core.ts'
 import { entriesUnder, type Mount } from '../mounts.ts'
-import { policyPathOf, scopeOf, type Turn, turnOf } from '../turn.ts'
+import { policyPathOf, scopeOf, type Turn } from '../turn.ts'
 import { type Subject } from './orders.ts'
 import { getRotation, idOf, type RotationEntry } from './record.ts'
 
@@ -52,12 +52,10 @@ export function mayThere(
   { mount, kind, entry }: { mount: Mount; kind: RotationKind; entry: Pick<RotationEntry, 'name'> },
   operation: 'read' | 'update',
 ): boolean {
-  const at = (kind.readableAt ?? kind.servedAt)(entry.name)
+  const at = kind.readableAt?.(entry.name) ?? kind.servedAt(entry.name)
   const path = policyPathOf(turn, mount.entry.path + at)
   return turn.acl?.check({ path, operation, data: {} }).allowed === true
 }
 
 export const storeOf = (call: Call<never>, mount: Mount) =>
   entriesUnder(scopeOf(call), mount.prefix)
-
-export { turnOf }

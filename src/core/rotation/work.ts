@@ -5,7 +5,6 @@
  */
 import { Failure } from '../../kit/failure.ts'
 import {
-  type Credential,
   type Generation,
   type Probe,
   type RotationJob,
@@ -37,9 +36,9 @@ export type Work = {
   readonly memo: Memo
   readonly standing: Standing
   /** Asks the target something, within the time limit. */
-  ask<T>(act: (job: RotationJob) => Promise<T>): Promise<T>
+  readonly ask: <T>(act: (job: RotationJob) => Promise<T>) => Promise<T>
   /** Changes something there. One that is not answered in time may be made later all the same. */
-  change<T>(act: (job: RotationJob) => Promise<T>): Promise<T>
+  readonly change: <T>(act: (job: RotationJob) => Promise<T>) => Promise<T>
   /** As `ask`, and never throws: what cannot be asked is unreachable. */
   tried(act: (job: RotationJob) => Promise<Probe>): Promise<Probe>
   /** Those who are known to hold something, those that block first. Without the target's sessions. */

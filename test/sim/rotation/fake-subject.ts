@@ -56,9 +56,10 @@ export const alterThenStore: MakeSubject = (clock): Subject => {
           endpoint('static-roles/:name', {
             help: 'A role.',
             fields: { name },
-            async write({ data, store, random, once }) {
-              const password = await once([], async () => random(12).toString('hex'))
-              await once(['alter'], () =>
+            async write(call) {
+              const { data, store, random } = call
+              const password = await call.once([], async () => random(12).toString('hex'))
+              await call.once(['alter'], () =>
                 around('apply', async () => target.setPassword(data.name, password)),
               )
               creds.put(store, data.name, { username: data.name, password, generation: 1 })
@@ -69,10 +70,11 @@ export const alterThenStore: MakeSubject = (clock): Subject => {
           endpoint('rotate-role/:name', {
             help: 'Rotates.',
             fields: { name },
-            async write({ data, store, random, once }) {
+            async write(call) {
+              const { data, store, random } = call
               const before = await creds.get(store, data.name)
-              const password = await once([], async () => random(12).toString('hex'))
-              await once(['alter'], () =>
+              const password = await call.once([], async () => random(12).toString('hex'))
+              await call.once(['alter'], () =>
                 around('apply', async () => target.setPassword(data.name, password)),
               )
               const generation = (before?.generation ?? 0) + 1

@@ -99,7 +99,6 @@ export function gate(clock: Clock): Gate {
 
 /** The kind with every step going through the gate. A probe says what became of it, as it must. */
 export function gated(kind: RotationKind, around: Around): RotationKind {
-  const { sessions, refusedSince, reapply } = kind
   const asked = (point: 'probe' | 'verify', act: () => ReturnType<RotationKind['probe']>) =>
     around(point, act).catch((error: Error) => ({
       outcome: 'unreachable' as const,
@@ -115,10 +114,14 @@ export function gated(kind: RotationKind, around: Around): RotationKind {
     undoSoftRevoke: (...args) => around('undoSoftRevoke', () => kind.undoSoftRevoke(...args)),
     revoke: (...args) => around('revoke', () => kind.revoke(...args)),
     discard: (...args) => around('discard', () => kind.discard(...args)),
-    ...(sessions && { sessions: (...args) => around('sessions', () => sessions(...args)) }),
-    ...(refusedSince && {
-      refusedSince: (...args) => around('refusedSince', () => refusedSince(...args)),
+    ...(kind.sessions && {
+      sessions: (...args) => around('sessions', () => kind.sessions!(...args)),
     }),
-    ...(reapply && { reapply: (...args) => around('reapply', () => reapply(...args)) }),
+    ...(kind.refusedSince && {
+      refusedSince: (...args) => around('refusedSince', () => kind.refusedSince!(...args)),
+    }),
+    ...(kind.reapply && {
+      reapply: (...args) => around('reapply', () => kind.reapply!(...args)),
+    }),
   }
 }

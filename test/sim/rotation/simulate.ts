@@ -99,16 +99,16 @@ export async function simulateRotation(run: RotationRun): Promise<RotationResult
 
   /** Lets what is due happen; the clock goes on when somebody waits for it. */
   async function work(): Promise<void> {
-    let over = false
+    const progress = { over: false }
     const passing = server.node.core.rotation
       .pass()
       .catch(() => {})
-      .finally(() => (over = true))
-    for (let waited = 0; !over && waited < 40; waited++) {
+      .finally(() => (progress.over = true))
+    for (let waited = 0; !progress.over && waited < 40; waited++) {
       if (subject.patienceMs > 0) {
         await Promise.race([passing, new Promise((go) => setTimeout(go, subject.patienceMs))])
-      } else await settled(() => over)
-      if (!over) clock.advance(5_000)
+      } else await settled(() => progress.over)
+      if (!progress.over) clock.advance(5_000)
     }
   }
 

@@ -68,6 +68,7 @@ const generated: RotationKind = {
   discard: async () => {},
 }
 
+type ConfigureArgs = Parameters<NonNullable<RotationKind['configure']>>
 type AssistedSettings = { field: string; template: Templates; secrets: Record<string, string> }
 
 /** A person brings the value, a request proves it, and a person lets it go out. */
@@ -112,11 +113,10 @@ async function prove(...[job, credential]: Parameters<RotationKind['probe']>) {
 
 export const kvRotations: Readonly<Record<string, RotationKind>> = {
   generated,
-  http: { ...httpKind, numberedTo, configure: withField(httpKind.configure!) },
+  http: { ...httpKind, numberedTo, configure: httpConfigure },
   assisted,
 }
 
-function withField(configure: NonNullable<RotationKind['configure']>) {
-  return ((store, name, given) =>
-    configure(store, name, { ...given, field: fieldIn(given) })) satisfies typeof configure
+async function httpConfigure(...[store, name, given]: ConfigureArgs) {
+  return httpKind.configure!(store, name, { ...given, field: fieldIn(given) })
 }
