@@ -140,3 +140,31 @@ test('the log of the server holds no password', skip, async () => {
   }
   await core.close()
 })
+
+test(
+  'what is open is closed when it is reset, changed, or the server is sealed',
+  skip,
+  async () => {
+    const { core, done, admin } = await house()
+    await done('write', 'database/roles/r', {
+      db_name: 'db',
+      creation_statements: `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`,
+    })
+    const open = async () =>
+      (await server.sql('SELECT 1 FROM pg_stat_activity WHERE usename = $1', [admin])).length
+    const closed = async () => {
+      while ((await open()) > 0) await new Promise((later) => setTimeout(later, 20))
+    }
+    for (const close of [
+      () => done('write', 'database/reset/db'),
+      () => done('write', 'database/config/db', { verify_connection: false }),
+      () => done('write', 'sys/seal'),
+    ]) {
+      await done('read', 'database/creds/r')
+      ok((await open()) > 0)
+      await close()
+      await closed()
+    }
+    await core.close()
+  },
+)

@@ -1,5 +1,7 @@
 /** What the API refuses and shows, without a database behind it. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Verb } from '../../kit/engine.ts'
 import { Failure } from '../../kit/failure.ts'
@@ -257,4 +259,17 @@ test('rotate-root needs a user and a password', async () => {
     await refusal('write', 'rotate-root/db'),
     /^500 unable to rotate root credentials: no username/,
   )
+})
+
+test('a server that has no database loads no driver', () => {
+  const at = join(import.meta.dirname, '../../server/builtin.ts')
+  const script = `import { createRequire } from 'node:module'
+    await import(${JSON.stringify(at)})
+    const { cache } = createRequire(import.meta.url)
+    const drivers = /node_modules.(pg|mysql2|redis|@redis|mongodb|bson|croner)\\b/
+    console.log(Object.keys(cache).filter((path) => drivers.test(path)).length)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
+  equal(stdout.trim(), '0', stderr)
 })
