@@ -150,6 +150,7 @@ export function createCore(options: CoreOptions): Core {
       void core.watch.endAll('sealed')
       core.rotation.stop()
       core.audit.close()
+      letGo()
       log('info', 'sealed')
     },
   })
@@ -274,8 +275,12 @@ export function createCore(options: CoreOptions): Core {
       await core.watch.close()
       core.rotation.stop()
       core.audit.close()
+      letGo()
       await store.close()
     },
+  }
+  const letGo = () => {
+    for (const engine of options.engines) engine.sealed?.()
   }
   const own = options.ownEngines(core)
   const engines = [own.sys, own.token, own.identity, ...options.engines]

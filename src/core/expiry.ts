@@ -10,6 +10,8 @@ import { type Due, type Space, type Tx } from '../barrier/space.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Random } from '../lib/random.ts'
 import { duty } from './duty.ts'
+import { type ForeignEntry, type Undoer, undoer } from './foreign.ts'
+import { lanesOf, restingMounts, troubleOf } from './lanes.ts'
 import { type LeaseEntry } from './leases.ts'
 import { type Mounts } from './mounts.ts'
 import { type PassingEntry, removePassed } from './passing.ts'
@@ -26,7 +28,7 @@ const TRIM_PASSES = 10
 /** Entries that are looked at in one pass while they cannot be ended. */
 const STUCK_MAX = 5_000
 
-type DueEntry = TokenEntry | LeaseEntry | PassingEntry | UpgradeEntry
+type DueEntry = TokenEntry | LeaseEntry | ForeignEntry | PassingEntry | UpgradeEntry
 
 export type Expiry = {
   start(): void
@@ -35,6 +37,8 @@ export type Expiry = {
   pass(): Promise<void>
   /** Ends leases for good, now. */
   readonly leases: Pick<Revoker, 'end' | 'endAll'>
+  /** Takes back changes on foreign systems, now. */
+  readonly foreign: Pick<Undoer, 'undo'>
 }
 
 export type ExpiryParts = {
@@ -84,7 +88,10 @@ export function expiry(parts: ExpiryParts): Expiry {
 
   const { report } = parts
   const begin = () => parts.space()?.begin()
-  const leases = revoker({ clock, mounts, begin, transact, onDuty, report, reportOnce })
+  const lanes = lanesOf({ onDuty, reportOnce })
+  const engines = { clock, mounts, begin, transact, lanes, resting: restingMounts(clock), report }
+  const leases = revoker(engines)
+  const foreign = undoer(engines)
 
   /** Whether it has ended, waits in a lane, or stays as it is. */
   async function end({ key, value }: Due): Promise<'ended' | 'taken' | 'stays'> {
@@ -93,10 +100,11 @@ export function expiry(parts: ExpiryParts): Expiry {
       if (!entry) reportOnce(key, `the record ${key} is due and cannot be read`)
       else if (entry.kind === 'token') return (await endToken(entry.uid)) ? 'ended' : 'stays'
       else if (entry.kind === 'lease') return leases.take(key, entry) ? 'taken' : 'stays'
+      else if (entry.kind === 'foreign') return foreign.take(key, entry) ? 'taken' : 'stays'
       else if (entry.kind === 'passing') await removePassing(entry.path)
       else await continueUpgrade(entry, { mounts, random: parts.random, inTurn })
     } catch (error) {
-      reportOnce(key, `the record ${key} cannot be ended: ${messageOf(error)}`)
+      reportOnce(key, `the record ${key} cannot be ended: ${troubleOf(error)}`)
     }
     return 'stays'
   }
@@ -107,7 +115,7 @@ export function expiry(parts: ExpiryParts): Expiry {
     if (!space || !(await onDuty())) return 0
     if (passes % TRIM_PASSES === 0) await parts.trim?.(inTurn)
     if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
-    const left = leases.taken.union(tried)
+    const left = lanes.taken.union(tried)
     // Rotations fall due too, and are another duty's.
     const isRotation = await rotationKeys(space)
     const wanted = (key: string) => !isRotation(key)
@@ -130,8 +138,8 @@ export function expiry(parts: ExpiryParts): Expiry {
   async function pass(): Promise<void> {
     const tried = new Set<string>()
     // A lane takes only so many at once.
-    while ((await sweep(tried)) > 0) await leases.idle()
-    await leases.idle()
+    while ((await sweep(tried)) > 0) await lanes.idle()
+    await lanes.idle()
   }
 
   async function tick(): Promise<void> {
@@ -140,7 +148,7 @@ export function expiry(parts: ExpiryParts): Expiry {
     try {
       await sweep()
     } catch (error) {
-      parts.report(`expiry: ${messageOf(error)}`)
+      parts.report(`expiry: ${troubleOf(error)}`)
     } finally {
       running = false
     }
@@ -163,7 +171,6 @@ export function expiry(parts: ExpiryParts): Expiry {
     },
     pass,
     leases,
+    foreign,
   }
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : 'unknown trouble')

@@ -13,6 +13,7 @@ import { type Access } from '../kit/engine.ts'
 import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
 import { withinLeaseCount } from './lease-counts.ts'
+import { settleForeign } from './foreign.ts'
 import * as lockout from './lockout.ts'
 import * as place from './place.ts'
 import * as quotas from './quotas.ts'
@@ -106,6 +107,8 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       const again = await run(turn, core)
       if (!again) {
         leave?.()
+        const undoing = settleForeign(turn, core)
+        if (undoing) await undoing
         for (const act of turn.atLast) await act()
         for (const act of turn.afterReply) setImmediate(act)
         return done(turn)
@@ -117,6 +120,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
     }
     leave?.()
+    await settleForeign(turn, core)
     core.report(turn.refusal, request)
     await auditFailed(turn, core)
     return done(turn)

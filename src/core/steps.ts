@@ -11,6 +11,7 @@ import { requestEntry, responseEntry } from './audit-entry.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
+import { foreignFor } from './foreign.ts'
 import { entityOfLogin } from './identity/login.ts'
 import { issueLogin } from './issue.ts'
 import { forgetMade, noteLease } from './lease-counts.ts'
@@ -155,7 +156,7 @@ export function callOf(turn: Turn, core: Core): Call<never> {
     generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
     once: onceFor(request),
     emit: (event) => void turn.events.push(event),
-    foreign: () => Promise.reject(new TypeError('not wired')),
+    foreign: foreignFor(turn, core),
     requestId: request.id,
     wrapTtlSeconds: request.wrapTtlSeconds,
     warn: (text) => void turn.warnings.push(text),

@@ -123,6 +123,10 @@ export type Engine = {
   /** By the kinds of `call.foreign`: takes back what may have been done. Must bear being run twice. */
   readonly undo?: Readonly<Record<string, (job: UndoJob) => Promise<void>>>
   readonly rotations?: Readonly<Record<string, RotationKind>>
+  /** The server was sealed or is ending: lets go of all that is held open or in memory. */
+  readonly sealed?: () => void
+  /** What the catalog of plugins lists as databases. */
+  readonly databases?: readonly string[]
   /** The role's settings now, when a token of this mount is renewed; undefined = role is gone. */
   readonly renewLogin?: (
     call: Call<Record<string, never>>,

@@ -25,8 +25,8 @@ export type Mariadb = OwnServer & {
   readonly superuser: { username: string; password: string }
   readonly template: string
   connect(as?: { username: string; password: string }): Promise<Connection>
-  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
-  takes(username: string, password: string): Promise<boolean>
+  sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
+  takes: (username: string, password: string) => Promise<boolean>
 }
 
 const SUPERUSER = { username: 'admin', password: 'superuser-password' }

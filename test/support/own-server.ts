@@ -52,7 +52,7 @@ export function ownFolder(name: string, { uid, gid }: Owner): string {
 export function runOnce(argv: readonly string[], options: SpawnOptions & { dir: string }): void {
   const [program = '', ...rest] = argv
   const done = spawnSync(program, rest, { ...options, cwd: options.dir, encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`${program}: ${String(done.stderr)} ${String(done.stdout)}`)
+  if (done.status !== 0) throw new Error(`${program}: ${done.stderr} ${done.stdout}`)
 }
 
 export async function ownServer(program: Program): Promise<OwnServer> {

@@ -17,11 +17,11 @@ export type Postgres = OwnServer & {
   readonly superuser: { username: string; password: string }
   /** As coffer's configuration has it, to be filled in. */
   readonly template: string
-  connect(as?: { username: string; password: string; database?: string }): Promise<Client>
+  connect(as?: { username: string; password: string }): Promise<Client>
   /** Runs statements as the superuser; the rows of the last. */
-  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
   /** Whether this login is taken. */
-  takes(username: string, password: string): Promise<boolean>
+  takes: (username: string, password: string) => Promise<boolean>
   /** All that the server has logged. */
   log(): string
 }
@@ -60,7 +60,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       port,
       user: as.username,
       password: as.password,
-      database: 'database' in as ? as.database! : 'postgres',
+      database: 'postgres',
     })
     // A connection that is cut while nobody asks would end the test.
     client.on('error', () => {})
@@ -109,7 +109,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
 }
 
 async function readyFor(connect: () => Promise<Client>): Promise<Client> {
-  for (const end = performance.now() + 10_000; ; ) {
+  for (const end = performance.now() + 10_000; ;) {
     try {
       return await connect()
     } catch (error) {

@@ -17,8 +17,8 @@ export type Redis = OwnServer & {
   readonly port: number
   readonly superuser: { username: string; password: string }
   connect(as?: { username: string; password: string }): Promise<Client>
-  command(...words: string[]): Promise<unknown>
-  takes(username: string, password: string): Promise<boolean>
+  command: (...words: string[]) => Promise<unknown>
+  takes: (username: string, password: string) => Promise<boolean>
 }
 
 const SUPERUSER = { username: 'admin', password: 'superuser-password' }
@@ -73,7 +73,7 @@ export async function startRedis(users: 'aclfile' | 'config' | 'none' = 'aclfile
         client.destroy()
         return true
       } catch (error) {
-        if (/^(WRONGPASS|NOAUTH)/.test(String((error as Error).message))) return false
+        if (/^(WRONGPASS|NOAUTH)/.test((error as Error).message)) return false
         throw error
       }
     },
