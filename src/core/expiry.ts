@@ -109,11 +109,20 @@ export function expiry(parts: ExpiryParts): Expiry {
     return 'stays'
   }
 
+  /** What cannot be dropped stays; tokens and leases end all the same. */
+  async function trim(): Promise<void> {
+    try {
+      await parts.trim?.(inTurn)
+    } catch (error) {
+      reportOnce('trim', `old events cannot be dropped: ${messageOf(error)}`)
+    }
+  }
+
   /** Ends what is due and was not tried before, or puts it into its lane; how much of it. */
   async function sweep(tried = new Set<string>()): Promise<number> {
     const space = parts.space()
     if (!space || !(await onDuty())) return 0
-    if (passes % TRIM_PASSES === 0) await parts.trim?.(inTurn)
+    if (passes % TRIM_PASSES === 0) await trim()
     if (passes++ % UPKEEP_PASSES === 0) await parts.upkeep?.()
     const left = lanes.taken.union(tried)
     // Rotations fall due too, and are another duty's.

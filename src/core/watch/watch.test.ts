@@ -242,6 +242,22 @@ test('old events go by age and by number, and whoever needs them is told to read
   equal((await t.core.store.log(0, 100)).length, 5)
 })
 
+test('a log that cannot be trimmed keeps no token from ending', async () => {
+  const store = memoryStore()
+  const logFromEnd = () => {
+    throw new Error('storage: broken by the test')
+  }
+  const t = await testCore({ store: { ...store, logFromEnd } })
+  const { accessor } = await tokenWith(t, ['default'])
+  const stored = async () => t.core.tokens.stored((await t.core.begin(false))!, accessor)
+  t.core.expiry.stop()
+  t.clock.advance(3_700_000)
+  equal((await stored())?.accessor, accessor)
+  await t.core.expiry.pass()
+  equal(await stored(), undefined)
+  deepEqual(t.logs.filter((line) => line.includes('old events')).length, 1)
+})
+
 test('a reader that is slower than the retention is told to read anew, in the middle', async () => {
   const t = await testCore({ watch: { keep: { ageSeconds: 1e6, records: 3 } } })
   const seen = await watch(t)
