@@ -407,6 +407,24 @@ test('an app starts from the offline cache, and goes on with the server when it 
   notEqual(readFileSync(offline.file).toString('hex'), bytes.toString('hex'))
 })
 
+test('what was kept from before never replaces what the server has said', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'coffer-source-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const file = join(dir, 'cache')
+  const fake = await FakeServer.start()
+  fake.put('secret/app', { password: 'one' })
+  const own = { address: fake.address, auth: token('fake-root'), env: {}, tries: 1 }
+  const options = { connect: own, offline: { file }, intervalMs: 5, onError: () => {} }
+  await using source = await rotatingCredential(REF, options)
+  const old = readFileSync(file)
+  fake.put('secret/app', { password: 'two' })
+  await until(() => source.current.password.reveal() === 'two')
+  writeFileSync(file, old)
+  await fake[Symbol.asyncDispose]()
+  equal((await source.refreshNow()).password.reveal(), 'two')
+  equal(source.current.password.reveal(), 'two')
+})
+
 test('nothing of it keeps a process alive', async () => {
   await using fake = await FakeServer.start()
   dynamic(fake)
