@@ -247,18 +247,19 @@ test('an ack that met trouble is sent again, in its place', async () => {
 
 test('push makes it look at once, and what is pushed of others does not', async () => {
   await using house = await House.open({ password: 'one' })
-  let push = (_path: string, _type?: string) => {}
+  const pushed: { path: string; type: string }[] = []
   const watch: Watch = async function* (prefix, { signal, onState }) {
     equal(prefix, 'secret/app')
     onState(true)
     while (!signal.aborted) {
-      yield await new Promise<{ path: string; type: string }>((resolve) => {
-        push = (path, type = 'kv.write') => resolve({ path, type })
-      })
+      await until(() => pushed.length > 0 || signal.aborted)
+      yield* pushed.splice(0)
     }
   }
+  const push = (path: string, type = 'kv.write') => void pushed.push({ path, type })
   await using source = await rotatingCredential(REF, { ...house.options(600_000), watch })
-  await later(20)
+  // One look, when it is connected: nobody was told of what came before.
+  await until(() => house.fake.count('secret/metadata/app') === 1)
   house.publish({ password: 'two' })
   push('secret/app/other')
   await later(40)
@@ -269,7 +270,6 @@ test('push makes it look at once, and what is pushed of others does not', async 
   equal(source.current.password.reveal(), 'two')
   house.publish({ password: 'three' })
   const again = new Promise((resolve) => source.onChange(resolve))
-  await later(10)
   push('', 'reset')
   await again
   equal(source.current.password.reveal(), 'three')
@@ -305,9 +305,8 @@ test('a credential of the server comes with its generation, which a look asks fo
     intervalMs: 10,
   })
   equal(source.current.generation, 4)
-  await later(80)
+  await until(() => fake.count('db/static-creds/app/generation') > 2)
   equal(fake.count('db/static-creds/app'), 1)
-  ok(fake.count('db/static-creds/app/generation') > 2)
   generation = 5
   await until(() => source.current.username === 'u5')
   equal(fake.count('db/static-creds/app'), 2)
