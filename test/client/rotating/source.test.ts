@@ -157,6 +157,16 @@ test('a renewal is tried again while the server is sealed, and the lease replace
   await credential.close()
 })
 
+test('a lease that may not be revoked is left to its end, without a word', async (t) => {
+  const { fake, source, errors } = await onFakeTime(t)
+  fake.on(({ path }) => (path === REVOKE ? denied : undefined))
+  const credential = await source()
+  await settle()
+  await credential.close()
+  deepEqual(revoked(fake), ['lease-1'])
+  deepEqual(errors, [])
+})
+
 test('a lease without an end is left alone', async (t) => {
   const { fake, world, source, tick } = await onFakeTime(t)
   world.ttl = 0
