@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import {
   ClosedError,
   ConfigError,
+  DeniedError,
   isAuthFailure,
   MissingError,
   NetworkError,
@@ -15,7 +16,7 @@ import {
   token,
   UnsafeFileError,
 } from '../../src/client/client.ts'
-import { FakeServer } from './fake-server.ts'
+import { denied, FakeServer } from './fake-server.ts'
 
 const DATA = 'secret/data/app'
 const REF = 'vault://secret/app'
@@ -156,6 +157,21 @@ test('a program starts without the server when it has an offline cache, and only
   await using secrets = open(down, { offline })
   equal((await secrets.get(`${REF}#password`)).reveal(), 'kept')
   await rejects(secrets.get('vault://secret/other#x'), NetworkError)
+})
+
+test('a refusal is an answer: what was kept is not given to whoever may not read it any more', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'coffer-secrets-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const offline = { file: join(dir, 'cache') }
+  await using fake = await FakeServer.start()
+  fake.put('secret/app', { password: 'kept' })
+  {
+    await using secrets = open(fake, { offline })
+    await secrets.get(`${REF}#password`)
+  }
+  fake.on(({ path }) => (path === DATA ? denied : undefined))
+  await using secrets = open(fake, { offline })
+  await rejects(secrets.get(`${REF}#password`), DeniedError)
 })
 
 test('a start waits only so long for a server that hangs', async (t) => {

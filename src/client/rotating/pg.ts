@@ -33,7 +33,6 @@ type PgPool = {
   connect(done: Done): void
   end(): Promise<void>
   end(done: (error?: unknown) => void): void
-  emit(event: string, ...args: unknown[]): boolean
   /** Of pg-pool; where it is not, old idle connections go at their next use or idle timeout. */
   _idle?: readonly { client: PooledClient }[]
   _remove?: (client: PooledClient) => void
@@ -54,6 +53,11 @@ export async function rotatingPg<M extends PgModule>(
   options: RotatingPgOptions<M> = {},
 ): Promise<InstanceType<M['Pool']>> {
   const { pool: given = {}, ...own } = options as RotatingOptions & { pool?: Config }
+  const { connectionString: text } = given
+  // The driver knows other forms; in those a login has no place of its own.
+  if (typeof text === 'string' && !URL.canParse(text)) {
+    throw new TypeError('connectionString must be a URL; give host, port and database instead')
+  }
   const source = await rotatingCredential(ref, own)
   const Client = clientClass(
     pg.Client as unknown as ClientClass,
@@ -133,13 +137,6 @@ function poolClass(Parent: PoolClass, rollover: Rollover) {
       })
     }
 
-    override emit(event: string, ...args: unknown[]): boolean {
-      const client = event === 'error' ? (args[1] as PooledClient | undefined) : undefined
-      // An idle connection of an old login that the server has ended: that is what was wanted.
-      if (client?.credential && rollover.isOld(client.credential)) return true
-      return super.emit(event, ...args)
-    }
-
     override end(): Promise<void>
     override end(done: (error?: unknown) => void): void
     override end(done?: (error?: unknown) => void): Promise<void> | void {
@@ -175,9 +172,6 @@ function withLogin(config: Config, credential: Credential, sessionName: string):
   const { connectionString } = config
   if (typeof connectionString !== 'string') {
     return { ...config, ...login, application_name: sessionName }
-  }
-  if (!URL.canParse(connectionString)) {
-    throw new TypeError('connectionString must be a URL; give host, port and database instead')
   }
   const url = new URL(connectionString)
   if (user !== undefined) url.username = encodeURIComponent(user)

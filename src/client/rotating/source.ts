@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { createCache } from '../cache.ts'
 import { asyncDispose, type Client } from '../connect.ts'
-import { ClosedError } from '../errors.ts'
+import { ClosedError, DeniedError } from '../errors.ts'
 import { type CallOptions, sleep } from '../http.ts'
 import { type Acks, type AckState, createAcks } from './acks.ts'
 import { createChanges, type Watch } from './changes.ts'
@@ -262,7 +262,8 @@ class Source implements RotatingCredential {
       try {
         await revokeLease(await this.#supply.client({ background: true }), lease)
       } catch (error) {
-        this.onError(error)
+        // A policy that does not allow it is no trouble: the lease ends by itself.
+        if (!(error instanceof DeniedError)) this.onError(error)
       }
     }
   }

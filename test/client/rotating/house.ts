@@ -67,7 +67,7 @@ export class House implements AsyncDisposable {
 
   /** Fulfilled when an ack has come; rejected, with what has come, when it does not. */
   async acked(generation: number, state: string): Promise<void> {
-    const end = performance.now() + 20_000
+    const end = performance.now() + 15_000
     while (!this.states(generation).includes(state)) {
       if (performance.now() > end) {
         const seen = this.acks.map((ack) => `${ack.generation} ${ack.state}`).join(', ')
@@ -86,9 +86,9 @@ export class House implements AsyncDisposable {
 export const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 15_000
   while (!(await isTrue())) {
-    if (performance.now() > end) throw new Error('did not come true within 20 s')
+    if (performance.now() > end) throw new Error('did not come true within 15 s')
     await later(5)
   }
 }
