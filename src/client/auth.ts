@@ -133,7 +133,7 @@ async function take(input: SecretInput, name: string): Promise<Secret> {
   return new Secret(text, name)
 }
 
-async function logIn(
+export async function logIn(
   send: Send,
   { path, body, ...call }: CallOptions & { path: string; body: unknown },
 ): Promise<Login> {
