@@ -164,7 +164,8 @@ test('every command that is named is there, with its flags', async () => {
         .map(([, line = '']) => line.split(/[|>)]| #/)[0]!),
     ]
     for (const line of lines) {
-      const words = line.trim().split(/\s+/)
+      // What stands behind the dashes belongs to another program.
+      const words = line.split(' -- ')[0]!.trim().split(/\s+/)
       const matching = commands.filter(({ path }) =>
         path.every((word, i) => words[i] === word || words[i] === '…'),
       )

@@ -40,7 +40,7 @@ export const command = defineCommand({
   ],
   flags,
   exits: {
-    1: 'the configuration is wrong, or the agent cannot go on; or the code of the program',
+    1: 'wrong configuration, or it cannot go on; or the code of the program',
     2: 'the code of the program',
   },
   async run(at) {
