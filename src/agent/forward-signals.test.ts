@@ -24,7 +24,7 @@ function house(onTerminal: boolean) {
   for (const name of names) {
     // Only the new ones are called: the test runner has handlers of its own.
     const added = process.listeners(name).filter((each) => !before.get(name)!.has(each))
-    for (const listener of added) (listener as () => void)()
+    for (const listener of added) listener(name)
   }
   stop()
   const left = names.filter((name) => process.listeners(name).length !== before.get(name)!.size)
