@@ -30,6 +30,7 @@ export const FAMILIES: readonly Family[] = [
   { group: 'Everyday', name: 'unwrap', summary: 'Opens a wrapping token, once', load: () => import('./commands/lease.ts') },
   { group: 'Everyday', name: 'run', summary: 'Runs a program with the secrets its environment refers to', load: () => import('./commands/run.ts') },
   { group: 'Everyday', name: 'env', summary: 'Moves and compares environments, from .env files on', load: () => import('./commands/env/env.ts') },
+  { group: 'Everyday', name: 'agent', summary: 'Logs in for a machine and keeps its secrets up to date', load: () => import('./commands/agent.ts') },
   { group: 'Server', name: 'server', summary: 'Starts a server', load: () => import('./server-command.ts') },
   { group: 'Server', name: 'status', summary: 'Shows whether the server is sealed', load: () => import('./commands/status.ts') },
   { group: 'Server', name: 'operator', summary: 'Initialises, unseals, seals and rekeys a server', load: () => import('./commands/operator/operator.ts') },

@@ -142,7 +142,7 @@ function identityOf(kind: string, mount: string, name: string | Secret): string 
   return JSON.stringify([kind, mount, name instanceof Secret ? name.reveal() : name])
 }
 
-async function logIn(
+export async function logIn(
   send: Send,
   { path, body, ...call }: CallOptions & { path: string; body: unknown },
 ): Promise<Login> {

@@ -241,6 +241,29 @@ suite('coffer env', () => {
     equal((await env('promote', '-yes', 'secret/p/dev', 'secret/p/new')).code, 0)
   })
 
+  test(
+    'promote is refused when the target changes after the plan',
+    { skip: noScript },
+    async () => {
+      fresh()
+      await put('r/dev', { A: '1' })
+      await put('r/prod', { A: '0' })
+      const line = `${COFFER} env promote -base=secret/r dev prod`
+      const running = startCoffer(server, ['-qec', line, '/dev/null'], {
+        file: 'script',
+        env: { SHELL: '/bin/sh' },
+        interactive: true,
+      })
+      await running.until('Promote? [y/N]')
+      await put('r/prod', { A: 'theirs' })
+      running.child.stdin!.write('y\r')
+      const { code, out } = await running.ended
+      equal(code, 2)
+      match(out, /was changed by somebody else since the plan was made; nothing was promoted/)
+      deepEqual(await get('r/prod'), { A: 'theirs' })
+    },
+  )
+
   test('promote of a folder puts everything back when one of its writes fails', async () => {
     fresh()
     for (const name of ['a', 'b', 'c']) await put(`f/dev/${name}`, { V: `dev-${name}` })

@@ -13,6 +13,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { envValues } from '../../lib/env-file.ts'
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
+import { childEnv } from '../env/child-env.ts'
 import { hintForBare, readEnvFile } from '../env/read-env-file.ts'
 import { clientOptions } from '../http/client-options.ts'
 import { type Sink } from '../io.ts'
@@ -63,7 +64,7 @@ export const command = defineCommand({
   flags,
   exits: {
     1: 'wrong here: flags, arguments, files; or the code of the program',
-    2: 'a reference was not resolved, nothing was started; or the code of the program',
+    2: 'a reference was not resolved; or the code of the program',
     126: 'the program cannot be run',
     127: 'there is no such program',
   },
@@ -94,18 +95,10 @@ function environment({ flags, io }: At): Env {
   for (const path of flags['env-file']) {
     for (const [name, value] of envValues(readEnvFile(path))) env[name] = value
   }
-  for (const [name, value] of Object.entries(io.env)) if (value !== undefined) env[name] = value
+  Object.assign(env, childEnv(io.env))
   if (flags['drop-login']) {
     for (const name of LOGIN) for (const who of OWNERS) delete env[`${who}_${name}`]
   }
-  return withoutOwn(env)
-}
-
-/** What bin/coffer sets for this process would change how the child behaves. */
-function withoutOwn(env: Record<string, string>): Env {
-  if (env['COFFER_ARENA'] === 'ours') delete env['MALLOC_ARENA_MAX']
-  delete env['COFFER_ARENA']
-  delete env['COFFER_NAME']
   return env
 }
 
