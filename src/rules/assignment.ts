@@ -7,6 +7,7 @@
 
 /** A value, and what it was assigned to. All offsets are in units of the text. */
 export type Assigned = {
+  readonly text: string
   readonly nameStart: number
   readonly nameEnd: number
   readonly start: number
@@ -86,7 +87,7 @@ export function valueAfter(text: string, nameEnd: number, keyword: number): Assi
   if (operator === undefined) return undefined
   const value = readValue(text, operator)
   if (value === undefined) return undefined
-  return { nameStart: startOfName(text, keyword), nameEnd, operator: operator.text, ...value }
+  return { text, nameStart: startOfName(text, keyword), nameEnd, operator: operator.text, ...value }
 }
 
 type Operator = { text: string; end: number }

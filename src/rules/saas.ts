@@ -16,7 +16,7 @@ export const SAAS: readonly Rule[] = [
       'ATATT3{b177}={H8}',
       { check: (secret) => endsInHexCrc(secret) || looksRandom(secret) },
     ],
-    ['linear-api-key', 'Linear API key', 'lin_api_', '[A-Za-z0-9]{40}', 'lin_api_{B40}'],
+    ['linear-api-key', 'Linear API key', 'lin_api_', '[A-Za-z0-9]{40,48}', 'lin_api_{B40}'],
     ['linear-oauth-token', 'Linear OAuth token', 'lin_oauth_', '[a-f0-9]{64}', 'lin_oauth_{h64}'],
     [
       'notion-token',
@@ -57,14 +57,6 @@ export const SAAS: readonly Rule[] = [
       'sl.',
       '(?:u\\.)?[\\w=-]{130,400}',
       'sl.{b140}',
-    ],
-    [
-      'dropbox-long-token',
-      'Dropbox long-lived token',
-      'AAAAAAAAAA',
-      '[\\w-]{11}AAAAAAAAAA[\\w=-]{43}',
-      '{b11}AAAAAAAAAA{b43}',
-      { keywords: ['aaaaaaaaaa'], back: [11, 11], no: ['AAAAAAAAAA{b43}'] },
     ],
     ['typeform-pat', 'Typeform token', 'tfp_', '[\\w.=-]{59}', 'tfp_{b44}_{b14}'],
     ['postman-key', 'Postman API key', 'PMAK-', '[a-f0-9]{24}-[a-f0-9]{34}', 'PMAK-{h24}-{h34}'],

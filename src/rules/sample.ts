@@ -37,15 +37,17 @@ const ALPHABETS: Readonly<Record<string, string>> = {
 export function expandSample(recipe: string, seed = 'sample'): string {
   const next = stream(`${seed}/${recipe}`)
   let text = ''
-  for (const [, plain, kind, count] of recipe.matchAll(
-    /([^{]+|\{(?!\w+\}))|\{([A-Za-z]+)(\d*)\}/g,
-  )) {
-    if (plain !== undefined) text += plain
-    else if (kind === 'u') text += uuid(next)
-    else if (kind === 'crc') text += base62Of(crc32(text.slice(-30)))
-    else if (kind === 'coffer') text += cofferTail(text.slice(-24), next)
+  let done = 0
+  for (const part of recipe.matchAll(/\{(?:([A-Za-z])(\d+)|(u|crc|coffer))\}/g)) {
+    const [whole, kind, count, special] = part
+    text += recipe.slice(done, part.index)
+    done = part.index + whole.length
+    if (special === 'u') text += uuid(next)
+    else if (special === 'crc') text += base62Of(crc32(text.slice(-30)))
+    else if (special === 'coffer') text += cofferTail(text.slice(-24), next)
     else text += draw(kind!, Number(count), next)
   }
+  text += recipe.slice(done)
   return text
 }
 
