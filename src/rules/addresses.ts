@@ -13,7 +13,9 @@ export const ADDRESSES: readonly Rule[] = [
     pattern:
       /:\/\/(?<user>[^\s:@/"'`<>()[\]|\\]{0,80}):(?<secret>[^\s@/"'`<>()[\]|\\]{3,200})@(?<host>[\w.-]{1,120})/,
     glued: true,
-    check: (password, { groups }) =>
+    check: (password, { groups, input, index }) =>
+      (password !== 'pass' ||
+        /(?:http|https|ftp)$/.test(input.slice(Math.max(0, index - 5), index))) &&
       isUrlPassword(groups?.['user'] ?? '', password, groups?.['host'] ?? ''),
     generic: true,
     severity: 'high',
@@ -75,7 +77,7 @@ export const ADDRESSES: readonly Rule[] = [
     generic: true,
     severity: 'high',
     samples: {
-      yes: ["curl -H 'Authorization: Basic YWRtaW46{s60}'"],
+      yes: ["curl -H 'Authorization: Basic {s60}'"],
       no: [
         'Basic authentication is not enough',
         'basic Authorization',
@@ -114,7 +116,7 @@ export const ADDRESSES: readonly Rule[] = [
     glued: true,
     check: (secret, { input, index }) =>
       /\bcurl\b/.test(input.slice(Math.max(0, index - 400), index)) &&
-      !/^[$<{%]?[A-Z_]+[}>%]?$|^[$<%]/.test(secret) &&
+      !/^[$<{%]?[A-Z_]+[}>%]?$|^[$<%]|^\{\w{0,12}\}/.test(secret) &&
       !isMasked(secret) &&
       !WEAK.test(secret),
     generic: true,
@@ -143,7 +145,12 @@ function isUrlPassword(user: string, password: string, host: string): boolean {
   if (/[{}$]/.test(user) || /^[$%{]|[{}]|\$\{|^\*/.test(password) || isMasked(password))
     return false
   if (user === 'mailto' || user === 'public' || NOWHERE.test(host)) return false
-  if (WEAK.test(password)) return false
+  // All in capitals, it is filled in by hand and left: the form of an address that is used.
+  if (
+    password !== 'pass' &&
+    (isWeak(password) || /^pass$/.test(spelled(password)) || WEAK.test(spelled(password)))
+  )
+    return false
   const [shortUser, shortPassword] = [user.toLowerCase(), password.toLowerCase()]
   if (shortUser === shortPassword && shortUser !== user.toUpperCase()) return false
   // `proxyuser:proxypass`, `someuser:somepassword`: two halves of one example.
@@ -159,6 +166,25 @@ function isUrlPassword(user: string, password: string, host: string): boolean {
     ? host.startsWith('example.')
     : password.length >= 8 && readability(password) < 0
 }
+
+/** All in capitals, a word was left as it stood; what is sent is another. */
+const isWeak = (password: string) =>
+  WEAK.test(isCapitals(password) ? password : password.toLowerCase())
+
+/** `p%40ss/w0rd` read aloud. */
+function spelled(password: string): string {
+  if (!/[@$0]|%40/.test(password)) return password.toLowerCase()
+  const plain = password.replaceAll(/%[0-9A-F]{2}/gi, (byte) => decodeByte(byte))
+  const letters = plain.replaceAll('@', 'a').replaceAll('$', 's').replaceAll('0', 'o')
+  return letters
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]|1$/g, '')
+    .replace('passwrd', 'password')
+}
+
+const decodeByte = (byte: string) => String.fromCharCode(Number.parseInt(byte.slice(1), 16))
+
+const isCapitals = (text: string) => /^[A-Z]+$/.test(text)
 
 /** Not a word that stands for a password, and more than letters. */
 function isChosen(password: string): boolean {

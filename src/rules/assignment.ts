@@ -109,7 +109,11 @@ function readOperator(text: string, nameEnd: number): Operator | undefined {
   at = skipSpaces(text, at)
   const c = text.charCodeAt(at)
   if (c === EQUALS || c === COLON) return assigns(text, at)
-  if (c === COMMA) return closed ? { text: ',', end: at + 1 } : undefined
+  if (c === COMMA) {
+    // An argument after this one: the name must be all of its string, not the end of a sentence.
+    const alone = closed && QUOTES.has(text.charCodeAt(startOfName(text, nameEnd) - 1))
+    return alone ? { text: ',', end: at + 1 } : undefined
+  }
   if (c === GREATER) return first === GREATER ? { text: '>', end: at + 1 } : undefined
   if (c === OPEN) return first === OPEN ? { text: '(', end: at + 1 } : undefined
   if (

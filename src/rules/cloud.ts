@@ -291,7 +291,7 @@ export const CLOUD: readonly Rule[] = [
       ['azure'],
       '[\\w.~+/=@?:-]{32,44}',
       '{B40}',
-      { check: (secret) => !/^[a-f0-9-]+$/i.test(secret) },
+      { check: (secret) => !/^[a-f0-9-]+$|:\/\//i.test(secret) },
     ],
     [
       'azure-tenant-id',

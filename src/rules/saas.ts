@@ -112,7 +112,7 @@ export const SAAS: readonly Rule[] = [
       'Marked as controlled information',
       'CUI//',
       '(?:SP-(?:CTI|EXPT|PRVCY|PROPIN|HLTH|LEI|ISVI|NNPI|PCII|SGI|TAX)|BASIC(?!-)|FEDCON|NOFORN|FED ONLY|NOCON|DL ONLY|RELIDO)(?:/[A-Z-]{2,12}){0,3}',
-      'CUI//SP-CTI',
+      'CUI' + '//SP-CTI',
       { severity: 'low', no: ['CUI//BASIC-VALUE', 'CUI//DISSEM-A'] },
     ],
     [
@@ -120,7 +120,7 @@ export const SAAS: readonly Rule[] = [
       'Marked as controlled information',
       'CONTROLLED//',
       '(?:SP-(?:CTI|EXPT|PRVCY|PROPIN|HLTH|LEI|ISVI|NNPI|PCII|SGI|TAX)|BASIC(?!-)|FEDCON|NOFORN|FED ONLY|NOCON|DL ONLY|RELIDO)(?:/[A-Z-]{2,12}){0,3}',
-      'CONTROLLED//FEDCON',
+      'CONTROLLED' + '//FEDCON',
       { severity: 'low', no: ['CONTROLLED//x'] },
     ],
   ]),

@@ -12,7 +12,7 @@ export type Promise = 'password' | 'token' | 'key'
 
 /** Names that speak of a secret without holding one: its place, kind, rules, look. */
 const ABOUT =
-  /public|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
+  /public|csrf|xsrf|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
 const TAIL =
   /(?:id|ids|name|names|url|uri|path|paths|file|filename|dir|type|types|field|fields|label|text|title|hint|help|message|msg|error|errors|regex|regexp|pattern|prefix|suffix|length|size|count|min|max|policy|policies|digest|checksum|fingerprint|hash|hashes|ref|reference|format|class|header|headers|param|params|parameter|version|expiry|expires|expiration|ttl|env|var|variable|algorithm|algo|mode|store|storage|provider|endpoint|host|index|position|kind|scope|scopes|status|state|desc|description|selector|input|button|icon|color|style|schema|column|table|role|group|rotation|strategy|source|location|arn|enabled|required|valid|limit|usage|comment)s?$/i
 
@@ -34,6 +34,8 @@ function holdsPlaceholder(value: string): boolean {
   if (!/^[A-Za-z0-9+/_-]{16,}={0,2}$/.test(value)) return false
   const text = Buffer.from(value, 'base64').toString('latin1')
   if (!/^[\x20-\x7e\s]+$/.test(text)) return text.startsWith('{"alg"') && !value.includes('.')
+  // Words in base 64, and nothing else.
+  if (/^[A-Za-z ]+$/.test(text)) return true
   return isPlaceholder(text.trim()) || text.includes('12345') || text.startsWith('{"alg"')
 }
 
@@ -42,6 +44,10 @@ function isCode(value: string, at: Assigned): boolean {
   if (/^(?:https?|file|ftp|wss?|data|urn|s3|gs):|^[./~\\]|^#!|^[@#]\w+[./]|:\/\//.test(value))
     return true
   if (/^[\d.,:/ _-]+$/.test(value)) return true
+  // A pattern: `(?<password>[^@]{1,200})`.
+  if (/\[\^|\]\{|\][+*?]|\\[swdS]|\(\?/.test(value)) return true
+  // The token of a badge is in the page that shows the badge.
+  if (at.text.slice(at.nameStart - 5, at.nameStart) === '.svg?') return true
   if (/^\d{4}-\d\d-\d\d|^v?\d+\.\d+\.\d+|^sha\d{1,3}[-:]|^\$\d?[a-z]?\$/.test(value)) return true
   if (at.quote !== '') return false
   const after = at.text.charCodeAt(at.end)

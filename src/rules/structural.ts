@@ -80,7 +80,7 @@ export const STRUCTURAL: readonly Rule[] = [
     generic: true,
     severity: 'medium',
     samples: {
-      yes: ['eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIx{b40}.{b43}'],
+      yes: ['Cookie: session={jwt}'],
       no: ['keyJob.start()', 'eyJ{b30}.x', 'return eyJob.startTheWholeMachine'],
     },
   },
@@ -107,8 +107,16 @@ function isPrivateKey(pem: string): boolean {
 function isJwt(token: string): boolean {
   const [header = '', payload = '', signature] = token.split('.')
   const text = Buffer.from(header, 'base64url').toString('latin1')
-  if (/^\{.*"(?:alg|typ|kid|enc|crv)"/s.test(text)) return !isShownOnly(payload)
+  if (/^\{.*"(?:alg|typ|kid|enc|crv)"/s.test(text))
+    return !isShownOnly(payload) && !isSpelled(signature ?? '')
   return payload.startsWith('ey') && signature !== undefined && /\d/.test(token)
+}
+
+/** A signature that can be read: `c2lnbmF0dXJl` is the word. */
+function isSpelled(signature: string): boolean {
+  return (
+    signature !== '' && /^[\w .-]+$/.test(Buffer.from(signature, 'base64url').toString('latin1'))
+  )
 }
 
 /** Links to images in private issues carry a token of five minutes that everybody copies along. */
