@@ -145,12 +145,7 @@ function isUrlPassword(user: string, password: string, host: string): boolean {
   if (/[{}$]/.test(user) || /^[$%{]|[{}]|\$\{|^\*/.test(password) || isMasked(password))
     return false
   if (user === 'mailto' || user === 'public' || NOWHERE.test(host)) return false
-  // All in capitals, it is filled in by hand and left: the form of an address that is used.
-  if (
-    password !== 'pass' &&
-    (isWeak(password) || /^pass$/.test(spelled(password)) || WEAK.test(spelled(password)))
-  )
-    return false
+  if (isWeak(password)) return false
   const [shortUser, shortPassword] = [user.toLowerCase(), password.toLowerCase()]
   if (shortUser === shortPassword && shortUser !== user.toUpperCase()) return false
   // `proxyuser:proxypass`, `someuser:somepassword`: two halves of one example.
@@ -167,13 +162,20 @@ function isUrlPassword(user: string, password: string, host: string): boolean {
     : password.length >= 8 && readability(password) < 0
 }
 
-/** All in capitals, a word was left as it stood; what is sent is another. */
-const isWeak = (password: string) =>
-  WEAK.test(isCapitals(password) ? password : password.toLowerCase())
+/**
+ * A word for a password, in whatever spelling. Not so all in capitals, where it was filled in and
+ * left as the form of an address that is used.
+ */
+function isWeak(password: string): boolean {
+  if (password === 'pass' || /^[A-Z]+$/.test(password)) return WEAK.test(password)
+  return [password.toLowerCase(), spelled(password)].some(
+    (text) => text === 'pass' || WEAK.test(text),
+  )
+}
 
 /** `p%40ss/w0rd` read aloud. */
 function spelled(password: string): string {
-  if (!/[@$0]|%40/.test(password)) return password.toLowerCase()
+  if (!/[@$0]|%40/.test(password)) return ''
   const plain = password.replaceAll(/%[0-9A-F]{2}/gi, (byte) => decodeByte(byte))
   const letters = plain.replaceAll('@', 'a').replaceAll('$', 's').replaceAll('0', 'o')
   return letters
@@ -183,8 +185,6 @@ function spelled(password: string): string {
 }
 
 const decodeByte = (byte: string) => String.fromCharCode(Number.parseInt(byte.slice(1), 16))
-
-const isCapitals = (text: string) => /^[A-Z]+$/.test(text)
 
 /** Not a word that stands for a password, and more than letters. */
 function isChosen(password: string): boolean {

@@ -38,7 +38,7 @@ const DEPTH_MAX = 2
 export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
   const compiled = rules.map(compileRule)
   const words = [...new Set(rules.flatMap((rule) => rule.keywords))]
-  const plans = words.map((word) => planOf(word, compiled))
+  const plans = plansOf(words, compiled)
   const scan = compileKeywords(words)
   const always = compiled.filter(({ rule }) => rule.keywords.length === 0)
 
@@ -103,35 +103,46 @@ type Ordered = Found & { readonly order: number }
 /** What is to be tried where one keyword stands. */
 type Plan = {
   readonly length: number
-  readonly here: readonly Compiled[]
-  readonly value: readonly Compiled[]
-  readonly whole: readonly Compiled[]
-  readonly encoded: boolean
+  readonly here: Compiled[]
+  readonly value: Compiled[]
+  readonly whole: Compiled[]
+  encoded: boolean
 }
 
+/** Compiled when it is first needed: most rules never are. */
 function compileRule(rule: Rule, order: number): Compiled {
   const flags = rule.pattern.flags.replaceAll(/[dgy]/g, '')
   const sticky = rule.place !== undefined && rule.place !== 'text'
-  const { source } = rule.pattern
+  let [pattern, located] = [undefined as RegExp | undefined, undefined as RegExp | undefined]
   return {
     rule,
-    pattern: new RegExp(source, flags + (sticky ? 'y' : 'g')),
-    located: new RegExp(source, `${flags}dy`),
     order,
+    get pattern() {
+      return (pattern ??= new RegExp(rule.pattern.source, flags + (sticky ? 'y' : 'g')))
+    },
+    get located() {
+      return (located ??= new RegExp(rule.pattern.source, `${flags}dy`))
+    },
   }
 }
 
-function planOf(word: string, compiled: readonly Compiled[]): Plan {
-  const mine = compiled.filter(({ rule }) => rule.keywords.includes(word))
-  const at = (place: string) =>
-    mine.filter(({ rule }) => (rule.place ?? 'text') === place && rule.encoded !== true)
-  return {
-    length: word.length,
-    here: at('keyword'),
-    value: at('value'),
-    whole: at('text'),
-    encoded: mine.some(({ rule }) => rule.encoded === true),
+function plansOf(words: readonly string[], compiled: readonly Compiled[]): Plan[] {
+  const plans = new Map(
+    words.map((word) => [
+      word,
+      { length: word.length, here: [], value: [], whole: [], encoded: false } as Plan,
+    ]),
+  )
+  for (const one of compiled) {
+    for (const word of one.rule.keywords) {
+      const plan = plans.get(word)!
+      if (one.rule.encoded === true) plan.encoded = true
+      else if (one.rule.place === 'keyword') plan.here.push(one)
+      else if (one.rule.place === 'value') plan.value.push(one)
+      else plan.whole.push(one)
+    }
   }
+  return [...plans.values()]
 }
 
 function findHere(run: Run, start: number, plan: Plan): void {

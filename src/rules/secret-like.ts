@@ -12,7 +12,7 @@ export type Promise = 'password' | 'token' | 'key'
 
 /** Names that speak of a secret without holding one: its place, kind, rules, look. */
 const ABOUT =
-  /public|csrf|xsrf|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
+  /public|csrf|xsrf|recv-?key|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
 const TAIL =
   /(?:id|ids|name|names|url|uri|path|paths|file|filename|dir|type|types|field|fields|label|text|title|hint|help|message|msg|error|errors|regex|regexp|pattern|prefix|suffix|length|size|count|min|max|policy|policies|digest|checksum|fingerprint|hash|hashes|ref|reference|format|class|header|headers|param|params|parameter|version|expiry|expires|expiration|ttl|env|var|variable|algorithm|algo|mode|store|storage|provider|endpoint|host|index|position|kind|scope|scopes|status|state|desc|description|selector|input|button|icon|color|style|schema|column|table|role|group|rotation|strategy|source|location|arn|enabled|required|valid|limit|usage|comment)s?$/i
 
