@@ -21,6 +21,8 @@ export type Assigned = {
 
 const NAME_MAX = 64
 const VALUE_MAX = 4096
+/** Without quotes, nothing but its length ends a value in a text that is one long line. */
+const BARE_MAX = 1024
 const SPACES_MAX = 40
 
 /** Classes of ASCII, one bit each. */
@@ -126,8 +128,8 @@ function readOperator(text: string, nameEnd: number): Operator | undefined {
     c === DASH
   )
     return compound(text, at)
-  if (QUOTES.has(c)) return at > spaced && !closed ? { text: ' ', end: at } : undefined
-  if (is(c, LETTER) && at > spaced) return afterWords(text, at, nameEnd)
+  if (QUOTES.has(c)) return at > spaced && spaced === nameEnd ? { text: ' ', end: at } : undefined
+  if (is(c, LETTER) && at > spaced && !closed) return afterWords(text, at, nameEnd)
   return undefined
 }
 
@@ -233,7 +235,7 @@ function quoted(text: string, start: number, quote: number, escapes: number): Va
 }
 
 function bare(text: string, start: number, operator: string): Value | undefined {
-  const last = Math.min(text.length, start + VALUE_MAX)
+  const last = Math.min(text.length, start + BARE_MAX)
   let at = start
   if (operator === '>') {
     while (at < last && text.charCodeAt(at) !== LESS && text.charCodeAt(at) > 32) at++
