@@ -28,7 +28,7 @@ export const ADDRESSES: readonly Rule[] = [
       ],
       no: [
         'https://example.com/a@b',
-        'https://user:$' + '{PASSWORD}@api.corp.net',
+        'https://user:${PASSWORD}@api.corp.net',
         'http://user:<password>@host.net',
         'mongodb://username:password@localhost:27017/db',
         'redis://default:guest@localhost',
@@ -100,7 +100,7 @@ export const ADDRESSES: readonly Rule[] = [
       yes: ["curl -H 'Authorization: Bearer {b40}'", '"Authorization": "Token {h40}"'],
       no: [
         'Authorization: Bearer INSERT_TOKEN_HERE',
-        'Authorization: Bearer $' + '{TOKEN}',
+        'Authorization: Bearer ${TOKEN}',
         'authorization: request.headers.authorization2',
       ],
     },

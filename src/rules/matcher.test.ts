@@ -87,7 +87,7 @@ test('find() reads base 64, and base 64 in base 64, but no further', () => {
   const jwt = encode(expandSample('{jwt}'))
   equal(matcher.find(`data ${jwt} data`)[0]?.secret, jwt)
   deepEqual(matcher.find(encode('password: changeme-please-now-or-never')), [])
-  deepEqual(matcher.find(encode('# for example\ndb_password: Hx7kQ2mVb9TzLw4n')), [])
+  deepEqual(matcher.find(encode(expandSample('# for example\ndb_password: {B16}'))), [])
   const lines = encode(
     expandSample('-----BEGIN EC PRIVATE KEY-----\nMHcCAQ{s58}\n{s64}\n'),
   ).replaceAll(/.{64}/g, '$&\n')

@@ -135,10 +135,10 @@ function compileRule(rule: Rule, order: number): Compiled {
 }
 
 function plansOf(words: readonly string[], compiled: readonly Compiled[]): Plan[] {
-  const plans = new Map(
+  const plans = new Map<string, Plan>(
     words.map((word) => [
       word,
-      { length: word.length, here: [], value: [], whole: [], encoded: false } as Plan,
+      { length: word.length, here: [], value: [], whole: [], encoded: false },
     ]),
   )
   for (const one of compiled) {

@@ -17,7 +17,7 @@ test('isPlaceholder() knows what is written where a secret comes later', () => {
     '',
     '<token>',
     '<your api key>',
-    '$' + '{TOKEN}',
+    '${TOKEN}',
     '{{ .Values.token }}',
     '$TOKEN',
     '%TOKEN%',
