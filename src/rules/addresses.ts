@@ -118,9 +118,9 @@ export const ADDRESSES: readonly Rule[] = [
     severity: 'high',
     samples: {
       yes: [
-        "sshpass -p '{B10}' ssh ops@host",
-        'mysqldump -u root -p{B12} shop',
-        'docker login -u ops -p {B16}',
+        "sshpass -p '{B8}{d2}' ssh ops@host",
+        'mysqldump -u root -p{B10}{d2} shop',
+        'docker login -u ops -p {B14}{d2}',
       ],
       no: [
         'sshpass -p password ssh ops@host',
@@ -249,6 +249,7 @@ function isBasic(encoded: string): boolean {
 
 function isHeaderToken(token: string): boolean {
   if (!looksRandom(token) || !/\d/.test(token)) return false
+  if (/^[a-f0-9]{32,}$/i.test(token)) return true
   if (/^[a-z]+:\/\/|^\d+$/i.test(token)) return false
   return readability(token) < (token.length < 20 ? 0 : token.length / 8)
 }

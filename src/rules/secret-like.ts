@@ -68,7 +68,8 @@ function isPassword(value: string): boolean {
   if (common.test(value) && value.length < 20) return false
   if (kinds === 4) return words < value.length
   if (kinds === 3) return words < value.length / 2
-  return kinds === 2 && value.length >= 8 && words < 0 && /\d/.test(value)
+  if (kinds === 2 && /\d/.test(value)) return words < 0
+  return kinds === 2 && value.length >= 12 && words < -10
 }
 
 /** Made by machines: letters and digits that follow no language. */
