@@ -67,6 +67,7 @@ test('valueAfter() leaves alone what assigns nothing', () => {
     'pass:\nnext: v4lue',
     'pass="',
     'if (pass) "v4lue"',
+    'pass = "v4\nlue"',
   ]) {
     equal(valueIn(text), undefined, text)
   }

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { ALL_RULES } from './all.ts'
+import { secretsOfManifest } from './manifest.ts'
 import { compileRules } from './matcher.ts'
 import { type Rule } from './rule.ts'
 import { expandSample } from './sample.ts'
@@ -56,6 +57,8 @@ test('find() keeps of overlapping findings the one that knows most', () => {
   const ids = (text: string) => matcher.find(text).map((found) => found.rule.id)
   deepEqual(ids(`token = "${token('a')}"`), ['github-pat'])
   deepEqual(ids(`https://ann:${token('b')}@github.com/a`), ['github-pat'])
+  deepEqual(ids(`token = "v1:${token('c')}"`), ['github-pat'])
+  deepEqual(ids(expandSample('checkbox_key = "{B16}7{B15}"')), ['generic-key'])
   deepEqual(ids(expandSample('heroku_api_key = "{u}"')), ['heroku-api-key'])
   deepEqual(ids(expandSample('api_key = "{B32}"')), ['generic-token'])
   deepEqual(ids(expandSample('export OPENAI_KEY=sk-proj-{b120}')), ['openai-project-key'])
@@ -92,6 +95,27 @@ test('find() reads base 64, and base 64 in base 64, but no further', () => {
     expandSample('-----BEGIN EC PRIVATE KEY-----\nMHcCAQ{s58}\n{s64}\n'),
   ).replaceAll(/.{64}/g, '$&\n')
   equal(matcher.find(lines)[0]?.rule.id, 'private-key')
+})
+
+test('find() reads base 64 in base 64, but not for ever', () => {
+  const wrap = (text: string) => `a secret\n${Buffer.from(text).toString('base64')}\n`
+  const inner = expandSample('db_password: {B20}\n')
+  equal(matcher.find(wrap(inner)).length, 1)
+  equal(matcher.find(wrap(wrap(inner))).length, 1)
+  deepEqual(matcher.find(wrap(wrap(wrap(inner)))), [])
+})
+
+test('find() takes no more than the value for a rule about values', () => {
+  const own = compileRules([rule({ place: 'value', pattern: /[^]{8}/ })])
+  deepEqual(own.find('key = "abc" and more'), [])
+  equal(own.find('key = "abcdefgh"').length, 1)
+})
+
+test('secretsOfManifest() reads a document once', () => {
+  const secret = expandSample('kind: Secret\nstringData:\n  camo: {B16}77\n')
+  equal(secretsOfManifest(secret, 0).length, 1)
+  deepEqual(secretsOfManifest(`${secret}kind: Secret\n`, secret.length), [])
+  equal(secretsOfManifest(`${secret}---\n${secret}`, secret.length + 4).length, 1)
 })
 
 test('find() tells of what it leaves out because of the path', () => {
