@@ -13,6 +13,7 @@ import { FAILURES, type FailureCode } from '../src/kit/failure.ts'
 import { configMarkdown } from '../src/server/config-markdown.ts'
 import { openCore } from '../src/server/server.ts'
 import { coveragePage } from './coverage-page.ts'
+import { scannerPage, scoresOf } from './scanner-page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const FOLDER = 'docs/reference'
@@ -25,6 +26,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['config.md', configMarkdown()],
     ['errors.md', errorsPage()],
     ['coverage.md', coveragePage(engines)],
+    ['scanner.md', scannerPage(scoresOf(textOf(join(ROOT, FOLDER, 'scanner.md')) ?? '') ?? '')],
     ['api/README.md', apiIndex(engines)],
     ...engines.map((engine): [string, string] => [
       `api/${pageName(engine)}`,
