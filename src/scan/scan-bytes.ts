@@ -1,5 +1,6 @@
 /** Scans what a file or a blob holds, whatever its size, in parts that overlap. */
 import { closeSync, openSync, readSync } from 'node:fs'
+import { entriesOf, isArchive } from './archive.ts'
 import { decode } from './decode.ts'
 import { type Spot } from './finding.ts'
 import { type Scanner, scanText } from './scan-text.ts'
@@ -11,15 +12,23 @@ export type Outcome = {
   /** What was looked at. */
   readonly bytes: number
   readonly skipped?: SkipReason
+  /** What was found inside of it, by the path in it. */
+  readonly inside?: readonly { readonly path: string; readonly outcome: Outcome }[]
 }
 
+const ARCHIVE_BYTES_MAX = 256 * 1024 * 1024
+const ARCHIVE_ENTRIES_MAX = 20_000
+const ARCHIVE_DEPTH_MAX = 4
 /** A part of a large file; the next one begins a little before it ends. */
 const PART_BYTES = 8 * 1024 * 1024
 const OVERLAP_BYTES = 16 * 1024
 const NEWLINE = 10
+/** Enough to tell an archive by. */
+const BLOCK_BYTES = 512
 
-export function scanBytes(bytes: Buffer, path: string, scanner: Scanner): Outcome {
+export function scanBytes(bytes: Buffer, path: string, scanner: Scanner, depth = 0): Outcome {
   if (bytes.length === 0) return { spots: [], allowed: 0, bytes: 0, skipped: 'empty' }
+  if (isArchive(bytes)) return scanArchive(bytes, path, scanner, depth)
   if (bytes.length > PART_BYTES) return scanParts(partsOf(bytes), path, scanner)
   const decoded = decode(bytes)
   if ('binary' in decoded) return { spots: [], allowed: 0, bytes: 0, skipped: 'binary' }
@@ -30,12 +39,38 @@ export function scanBytes(bytes: Buffer, path: string, scanner: Scanner): Outcom
 export function scanFile(path: string, size: number, scanner: Scanner): Outcome {
   const file = openSync(path, 'r')
   try {
-    if (size > PART_BYTES) return scanParts(partsOfFile(file), path, scanner)
+    if (size > PART_BYTES) {
+      const head = Buffer.alloc(BLOCK_BYTES)
+      fill(file, head, 0)
+      if (size > ARCHIVE_BYTES_MAX || !isArchive(head)) {
+        return scanParts(partsOfFile(file), path, scanner)
+      }
+    }
     const bytes = Buffer.allocUnsafeSlow(Math.max(size, 1))
     return scanBytes(bytes.subarray(0, fill(file, bytes, null)), path, scanner)
   } finally {
     closeSync(file)
   }
+}
+
+/** The archive's own bytes are not looked at: what is in it is, each under its own name. */
+function scanArchive(bytes: Buffer, path: string, scanner: Scanner, depth: number): Outcome {
+  const whole: Outcome = { spots: [], allowed: 0, bytes: 0 }
+  if (depth >= ARCHIVE_DEPTH_MAX) return { ...whole, skipped: 'too large' }
+  const limits = { bytes: ARCHIVE_BYTES_MAX, entries: ARCHIVE_ENTRIES_MAX }
+  const inside: { path: string; outcome: Outcome }[] = []
+  for (const entry of entriesOf(bytes, path, limits)) {
+    if ('trouble' in entry) {
+      const troubled = { ...whole, skipped: entry.trouble }
+      inside.push({ path: entry.name === path ? path : `${path}!${entry.name}`, outcome: troubled })
+      continue
+    }
+    const name = `${path}!${entry.name}`
+    const outcome = scanBytes(entry.bytes, name, scanner, depth + 1)
+    // Of what is clean only the sizes are kept.
+    inside.push({ path: name, outcome })
+  }
+  return { ...whole, inside }
 }
 
 /** Reads until the buffer is full or the file ends. */

@@ -219,7 +219,7 @@ function runner(options: ScanOptions, total: number) {
 }
 
 function* findingsOf(
-  { spots, bytes, allowed, skipped }: Outcome,
+  { spots, bytes, allowed, skipped, inside = [] }: Outcome,
   path: string,
   options: ScanOptions,
   commit?: Commit,
@@ -227,6 +227,7 @@ function* findingsOf(
   const { tally } = options
   tally.bytes += bytes
   tally.allowed += allowed
+  for (const { path: name, outcome } of inside) yield* findingsOf(outcome, name, options, commit)
   if (skipped) skipsOf(tally).add(skipped, path)
   for (const spot of spots) {
     const fingerprint = fingerprintOf(spot, options.fingerprintKey)
