@@ -1,6 +1,8 @@
 /** Every rule there is. A new provider is a row in the file of its kind. */
+import { ADDRESSES } from './addresses.ts'
 import { CLOUD } from './cloud.ts'
 import { DATA } from './data.ts'
+import { FORMATS } from './formats.ts'
 import { GENERIC } from './generic.ts'
 import { MESSAGING } from './messaging.ts'
 import { MODELS } from './models.ts'
@@ -19,5 +21,7 @@ export const ALL_RULES: readonly Rule[] = [
   ...DATA,
   ...SAAS,
   ...STRUCTURAL,
+  ...FORMATS,
+  ...ADDRESSES,
   ...GENERIC,
 ]

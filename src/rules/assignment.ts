@@ -7,6 +7,7 @@
 
 /** A value, and what it was assigned to. All offsets are in units of the text. */
 export type Assigned = {
+  readonly text: string
   readonly nameStart: number
   readonly nameEnd: number
   readonly start: number
@@ -86,7 +87,7 @@ export function valueAfter(text: string, nameEnd: number, keyword: number): Assi
   if (operator === undefined) return undefined
   const value = readValue(text, operator)
   if (value === undefined) return undefined
-  return { nameStart: startOfName(text, keyword), nameEnd, operator: operator.text, ...value }
+  return { text, nameStart: startOfName(text, keyword), nameEnd, operator: operator.text, ...value }
 }
 
 type Operator = { text: string; end: number }
@@ -108,7 +109,11 @@ function readOperator(text: string, nameEnd: number): Operator | undefined {
   at = skipSpaces(text, at)
   const c = text.charCodeAt(at)
   if (c === EQUALS || c === COLON) return assigns(text, at)
-  if (c === COMMA) return closed ? { text: ',', end: at + 1 } : undefined
+  if (c === COMMA) {
+    // An argument after this one: the name must be all of its string, not the end of a sentence.
+    const alone = closed && QUOTES.has(text.charCodeAt(startOfName(text, nameEnd) - 1))
+    return alone ? { text: ',', end: at + 1 } : undefined
+  }
   if (c === GREATER) return first === GREATER ? { text: '>', end: at + 1 } : undefined
   if (c === OPEN) return first === OPEN ? { text: '(', end: at + 1 } : undefined
   if (

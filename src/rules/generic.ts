@@ -92,11 +92,10 @@ export const GENERIC: readonly Rule[] = rows.map(({ id, title, promise, keywords
   place: 'value',
   inside: true,
   keywords,
-  pattern: /[^\s"'`<>]{8,400}/,
-  check: (secret, match, assigned) =>
-    assigned !== undefined &&
-    secret.length === assigned.end - assigned.start &&
-    isSecretLike(secret, promise, match.input, assigned),
+  whole: true,
+  pattern: /^[^\s<>]{8,400}$/,
+  check: (secret, _match, assigned) =>
+    assigned !== undefined && isSecretLike(secret, promise, assigned),
   generic: true,
   severity: promise === 'key' ? 'low' : 'medium',
   samples,

@@ -108,34 +108,35 @@ function walk(automaton: Automaton, work: Walk): void {
   counts[2] = countC - 2 * room
 }
 
-type Node = { next: Map<number, number>; found: number[]; fail: number }
+/** The trie of the keywords: `next[(node << bits) | class]`, zero where there is no edge. */
+type Trie = {
+  readonly next: Int32Array
+  readonly bits: number
+  readonly nodes: number
+  /** The keywords that end at a node. */
+  readonly found: number[][]
+}
 
 function buildAutomaton(keywords: readonly string[]): Automaton {
   const { classes, count } = classesOf(keywords)
-  const bits = Math.ceil(Math.log2(count))
-  const nodes = trieOf(keywords, classes)
-  if (nodes.length > 0xffff) throw new Error('too many keywords for one automaton')
-  const order = complete(nodes)
-  // States that end a keyword come last, so that one comparison finds them.
-  const sorted = [
-    ...order.filter((at) => nodes[at]!.found.length === 0),
-    ...order.filter((at) => nodes[at]!.found.length > 0),
-  ]
-  const state = new Uint16Array(nodes.length)
-  for (const [number, at] of sorted.entries()) state[at] = number
-  const table = new Uint16Array(nodes.length << bits)
-  for (const at of order) {
-    const node = nodes[at]!
-    for (let symbol = 0; symbol < count; symbol++) {
-      const to = node.next.get(symbol) ?? (at === 0 ? 0 : nodes[node.fail]!.next.get(symbol)!)
-      // Filled in breadth-first order, so the state one falls back to is complete already.
-      node.next.set(symbol, to)
-      table[(state[at]! << bits) | symbol] = state[to]!
-    }
+  const trie = trieOf(keywords, classes, Math.ceil(Math.log2(count)))
+  if (trie.nodes > 0xffff) throw new Error('too many keywords for one automaton')
+  const order = complete(trie, count)
+  const { next, bits, nodes, found } = trie
+  // States that end a keyword come last, so that one comparison finds them; else breadth first,
+  // so that the states that are met most lie together.
+  const quiet = order.filter((node) => found[node]!.length === 0)
+  const sorted = [...quiet, ...order.filter((node) => found[node]!.length > 0)]
+  const state = new Uint16Array(nodes)
+  for (let number = 0; number < nodes; number++) state[sorted[number]!] = number
+  const table = new Uint16Array(nodes << bits)
+  for (let node = 0; node < nodes; node++) {
+    const row = state[node]! << bits
+    for (let symbol = 0; symbol < count; symbol++)
+      table[row | symbol] = state[next[(node << bits) | symbol]!]!
   }
-  const accepting = order.filter((at) => nodes[at]!.found.length === 0).length
-  const found = sorted.slice(accepting).map((at) => nodes[at]!.found)
-  return { classes, table, bits, accepting, found }
+  const ending = sorted.slice(quiet.length).map((node) => found[node]!)
+  return { classes, table, bits, accepting: quiet.length, found: ending }
 }
 
 /** Bytes that no keyword has share class 0; a letter has one class in both cases. */
@@ -154,36 +155,40 @@ function classesOf(keywords: readonly string[]): { classes: Uint8Array; count: n
   return { classes, count: Math.max(2, count) }
 }
 
-function trieOf(keywords: readonly string[], classes: Uint8Array): Node[] {
-  const nodes: Node[] = [{ next: new Map(), found: [], fail: 0 }]
+function trieOf(keywords: readonly string[], classes: Uint8Array, bits: number): Trie {
+  const most = keywords.reduce((sum, word) => sum + word.length, 1)
+  const next = new Int32Array(most << bits)
+  const found: number[][] = [[]]
   for (const [number, word] of keywords.entries()) {
-    let at = 0
+    let node = 0
     for (let i = 0; i < word.length; i++) {
-      const symbol = classes[word.charCodeAt(i)]!
-      let to = nodes[at]!.next.get(symbol)
-      if (to === undefined) {
-        to = nodes.push({ next: new Map(), found: [], fail: 0 }) - 1
-        nodes[at]!.next.set(symbol, to)
-      }
-      at = to
+      const edge = (node << bits) | classes[word.charCodeAt(i)]!
+      if (next[edge] === 0) next[edge] = found.push([]) - 1
+      node = next[edge]!
     }
-    nodes[at]!.found.push(number)
+    found[node]!.push(number)
   }
-  return nodes
+  return { next, bits, nodes: found.length, found }
 }
 
-/** Sets where each state falls back to, breadth first, and returns that order. */
-function complete(nodes: Node[]): number[] {
+/** Adds the edges of every node for every class, breadth first, and returns that order. */
+function complete({ next, bits, nodes, found }: Trie, count: number): number[] {
   const order = [0]
+  const back = new Int32Array(nodes)
   for (let head = 0; head < order.length; head++) {
-    const at = order[head]!
-    for (const [symbol, to] of nodes[at]!.next) {
-      order.push(to)
-      let back = nodes[at]!.fail
-      while (back !== 0 && !nodes[back]!.next.has(symbol)) back = nodes[back]!.fail
-      const fail = nodes[back]!.next.get(symbol)
-      nodes[to]!.fail = at === 0 || fail === undefined ? 0 : fail
-      nodes[to]!.found.push(...nodes[nodes[to]!.fail]!.found)
+    const node = order[head]!
+    for (let symbol = 0; symbol < count; symbol++) {
+      const edge = (node << bits) | symbol
+      // Where a node falls back to is nearer to the root, so its edges are complete already.
+      const other = node === 0 ? 0 : next[(back[node]! << bits) | symbol]!
+      const to = next[edge]!
+      if (to === 0) {
+        next[edge] = other
+      } else {
+        back[to] = other
+        found[to]!.push(...found[other]!)
+        order.push(to)
+      }
     }
   }
   return order

@@ -81,7 +81,7 @@ function valueRule([id, title, keywords, value, sample, more = {}]: ValueRow): R
     provider: providerOf(id),
     place: 'value',
     keywords,
-    pattern: new RegExp(`(?:${value})(?![\\w-])`),
+    pattern: new RegExp(`(?:${value})(?![\\w-])`, 'i'),
     check: (secret, match, assigned) =>
       (more.plain === true || looksRandom(secret)) &&
       (check === undefined || check(secret, match, assigned)),

@@ -5,8 +5,11 @@
  */
 import { type Assigned, endOfName, isWord, valueAfter } from './assignment.ts'
 import { ALL_RULES } from './all.ts'
+import { encodedRun } from './encoded.ts'
 import { compileKeywords } from './keyword-scan.ts'
+import { whyLeftOut } from './left-out.ts'
 import { type Rule } from './rule.ts'
+import { isPlaceholder } from './value.ts'
 
 /** A secret in the text; offsets in UTF-16 units. */
 export type Found = {
@@ -19,6 +22,8 @@ export type Found = {
 export type Hints = {
   /** The name the text has: a few rules are about kinds of files. */
   readonly path?: string | undefined
+  /** Told of each finding that is not returned because of where it is. See `left-out.ts`. */
+  readonly leftOut?: (found: Found, why: string) => void
 }
 
 export type Matcher = {
@@ -27,114 +32,202 @@ export type Matcher = {
   find(text: string, hints?: Hints): Found[]
 }
 
+/** Secrets in base 64 in base 64 in base 64 are somebody's riddle. */
+const DEPTH_MAX = 2
+
 export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
   const compiled = rules.map(compileRule)
   const words = [...new Set(rules.flatMap((rule) => rule.keywords))]
-  const plans = words.map((word) => planOf(word, compiled))
+  const plans = plansOf(words, compiled)
   const scan = compileKeywords(words)
   const always = compiled.filter(({ rule }) => rule.keywords.length === 0)
+
+  function findAll(text: string, path: string | undefined, depth: number): Found[] {
+    const run: Run = { text, found: [] }
+    const whole = new Set(always)
+    // Several keywords in one name ask for one value: it is read once.
+    let [knownName, known] = [-1, undefined as Assigned | undefined]
+    // Decoded only when the scan is done: it has one set of buffers, and what is inside needs them.
+    const encoded: number[] = []
+    scan(text, (keyword, end) => {
+      const plan = plans[keyword]!
+      const start = end - plan.length
+      if (plan.here.length > 0) findHere(run, start, plan)
+      for (const one of plan.whole) whole.add(one)
+      if (plan.encoded && depth < DEPTH_MAX) encoded.push(start)
+      if (plan.value.length === 0) return
+      const nameEnd = endOfName(text, end)
+      if (nameEnd !== knownName) {
+        knownName = nameEnd
+        known = valueAfter(text, nameEnd, start)
+      }
+      if (known !== undefined) findValue(run, known, { plan, start })
+    })
+    let decodedTo = -1
+    for (const start of encoded) {
+      if (start < decodedTo) continue
+      decodedTo = findEncoded(run, start, (inner) => findAll(inner, undefined, depth + 1))
+    }
+    for (const one of whole) {
+      if (one.rule.path === undefined || (path !== undefined && one.rule.path.test(path)))
+        findAnywhere(run, one)
+    }
+    return settle(run.found)
+  }
+
   return {
     rules,
-    find(text) {
-      const found: Found[] = []
-      const whole = new Set(always)
-      // Several keywords in one name ask for one value: it is read once.
-      let [knownName, known] = [-1, undefined as Assigned | undefined]
-      scan(text, (keyword, end) => {
-        const plan = plans[keyword]!
-        const start = end - plan.length
-        if (plan.here.length > 0) findHere(text, start, plan, found)
-        for (const one of plan.whole) whole.add(one)
-        if (plan.value.length === 0) return
-        const nameEnd = endOfName(text, end)
-        if (nameEnd !== knownName) {
-          knownName = nameEnd
-          known = valueAfter(text, nameEnd, start)
-        }
-        if (known !== undefined) findValue(text, known, { plan, start, found })
+    find(text, hints = {}) {
+      const found = findAll(text, hints.path, 0)
+      if (found.length === 0) return found
+      return found.filter((one) => {
+        const why = whyLeftOut(one, text, hints.path)
+        if (why !== undefined) hints.leftOut?.(one, why)
+        return why === undefined
       })
-      for (const one of whole) findAnywhere(text, one, found)
-      return settle(found)
     },
   }
 }
 
-type Compiled = { readonly rule: Rule; readonly pattern: RegExp }
+type Compiled = {
+  readonly rule: Rule
+  readonly pattern: RegExp
+  /** The same pattern, which tells where its group is; only run on what was found. */
+  readonly located: RegExp
+  readonly order: number
+}
+
+type Run = { readonly text: string; readonly found: Ordered[] }
+type Ordered = Found & { readonly order: number }
 
 /** What is to be tried where one keyword stands. */
 type Plan = {
   readonly length: number
-  readonly here: readonly Compiled[]
-  readonly value: readonly Compiled[]
-  readonly whole: readonly Compiled[]
+  readonly here: Compiled[]
+  readonly value: Compiled[]
+  readonly whole: Compiled[]
+  encoded: boolean
 }
 
-function compileRule(rule: Rule): Compiled {
-  const flags = rule.pattern.flags.replaceAll(/[gy]/g, '')
+/** Compiled when it is first needed: most rules never are. */
+function compileRule(rule: Rule, order: number): Compiled {
+  const flags = rule.pattern.flags.replaceAll(/[dgy]/g, '')
   const sticky = rule.place !== undefined && rule.place !== 'text'
-  return { rule, pattern: new RegExp(rule.pattern.source, flags + (sticky ? 'y' : 'g')) }
+  let [pattern, located] = [undefined as RegExp | undefined, undefined as RegExp | undefined]
+  return {
+    rule,
+    order,
+    get pattern() {
+      return (pattern ??= new RegExp(rule.pattern.source, flags + (sticky ? 'y' : 'g')))
+    },
+    get located() {
+      return (located ??= new RegExp(rule.pattern.source, `${flags}dy`))
+    },
+  }
 }
 
-function planOf(word: string, compiled: readonly Compiled[]): Plan {
-  const mine = compiled.filter(({ rule }) => rule.keywords.includes(word))
-  const at = (place: string) => mine.filter(({ rule }) => (rule.place ?? 'text') === place)
-  return { length: word.length, here: at('keyword'), value: at('value'), whole: at('text') }
+function plansOf(words: readonly string[], compiled: readonly Compiled[]): Plan[] {
+  const plans = new Map(
+    words.map((word) => [
+      word,
+      { length: word.length, here: [], value: [], whole: [], encoded: false } as Plan,
+    ]),
+  )
+  for (const one of compiled) {
+    for (const word of one.rule.keywords) {
+      const plan = plans.get(word)!
+      if (one.rule.encoded === true) plan.encoded = true
+      else if (one.rule.place === 'keyword') plan.here.push(one)
+      else if (one.rule.place === 'value') plan.value.push(one)
+      else plan.whole.push(one)
+    }
+  }
+  return [...plans.values()]
 }
 
-function findHere(text: string, start: number, plan: Plan, found: Found[]): void {
-  const clean = beginsWord(text, start)
+function findHere(run: Run, start: number, plan: Plan): void {
+  const clean = beginsWord(run.text, start)
   for (const one of plan.here) {
     if (one.rule.back !== undefined) {
       const [least, most] = one.rule.back
-      for (let back = most; back >= least; back--) tryAt(text, start - back, one, found)
+      for (let back = most; back >= least; back--) tryAt(run, start - back, one)
     } else if (clean || one.rule.glued === true) {
       one.pattern.lastIndex = start
-      take(one.pattern.exec(text), { one, text, found })
+      take(run, one, one.pattern.exec(run.text))
     }
   }
 }
 
-function tryAt(text: string, at: number, one: Compiled, found: Found[]): void {
-  if (at < 0 || (one.rule.glued !== true && !beginsWord(text, at))) return
+function tryAt(run: Run, at: number, one: Compiled): void {
+  if (at < 0 || (one.rule.glued !== true && !beginsWord(run.text, at))) return
   one.pattern.lastIndex = at
-  take(one.pattern.exec(text), { one, text, found })
+  take(run, one, one.pattern.exec(run.text))
 }
 
-function findValue(
-  text: string,
-  assigned: Assigned,
-  { plan, start, found }: { plan: Plan; start: number; found: Found[] },
-): void {
-  const whole = beginsPart(text, start)
+function findValue(run: Run, at: Assigned, { plan, start }: { plan: Plan; start: number }): void {
+  const clean = beginsPart(run.text, start)
   for (const one of plan.value) {
-    if (!whole && one.rule.inside !== true) continue
-    one.pattern.lastIndex = assigned.start
-    take(one.pattern.exec(text), { one, text, found, assigned })
+    if (!clean && one.rule.inside !== true) continue
+    if (one.rule.whole === true) {
+      const secret = run.text.slice(at.start, at.end)
+      one.pattern.lastIndex = 0
+      const match = one.pattern.exec(secret)
+      if (match !== null && one.rule.check?.(secret, match, at) !== false)
+        push(run, one, [at.start, at.end])
+    } else {
+      one.pattern.lastIndex = at.start
+      take(run, one, one.pattern.exec(run.text), at)
+    }
   }
 }
 
-function findAnywhere(text: string, one: Compiled, found: Found[]): void {
+function findAnywhere(run: Run, one: Compiled): void {
   one.pattern.lastIndex = 0
-  for (let match = one.pattern.exec(text); match !== null; match = one.pattern.exec(text)) {
+  for (let match = one.pattern.exec(run.text); match !== null; match = one.pattern.exec(run.text)) {
     if (match[0].length === 0) one.pattern.lastIndex++
-    take(match, { one, text, found })
+    take(run, one, match)
   }
 }
 
-type Taking = { one: Compiled; text: string; found: Found[]; assigned?: Assigned }
+/** Reads the base 64 around `at`; returns where it ends, so that it is read once. */
+function findEncoded(run: Run, at: number, find: (text: string) => Found[]): number {
+  const inner = encodedRun(run.text, at)
+  if (inner === undefined) return at
+  // A text that calls itself an example at its beginning is one.
+  if (isPlaceholder(inner.text.slice(0, 200))) return inner.end
+  const [first] = find(inner.text)
+  if (first !== undefined) {
+    const { start, end } = inner
+    run.found.push({ rule: first.rule, start, end, secret: run.text.slice(start, end), order: -1 })
+  }
+  return inner.end
+}
 
-function take(match: RegExpExecArray | null, { one, text, found, assigned }: Taking): void {
+function take(run: Run, one: Compiled, match: RegExpExecArray | null, assigned?: Assigned): void {
   if (match === null) return
-  const secret = match[1] ?? match[0]
-  const start = match.index + (match[1] === undefined ? 0 : match[0].lastIndexOf(secret))
-  const end = start + secret.length
   const { rule } = one
+  const secret = match.groups?.['secret'] ?? match[1] ?? match[0]
+  const [start, end] = spanOf(one, match, secret)
   if (rule.place !== undefined && rule.place !== 'text') {
-    if (rule.glued !== true && endsInWord(text, end)) return
+    if (rule.glued !== true && endsInWord(run.text, end)) return
     if (assigned !== undefined && end > assigned.end) return
   }
   if (rule.check !== undefined && !rule.check(secret, match, assigned)) return
-  found.push({ rule, start, end, secret })
+  if (rule.locate === undefined) push(run, one, [start, end])
+  else for (const span of rule.locate(run.text, match.index)) push(run, one, span)
+}
+
+/** Where the group is: the same letters may stand in the match more than once. */
+function spanOf(one: Compiled, match: RegExpExecArray, secret: string): readonly [number, number] {
+  if (secret.length === match[0].length) return [match.index, match.index + secret.length]
+  one.located.lastIndex = match.index
+  const indices = one.located.exec(match.input)?.indices
+  const span = indices?.groups?.['secret'] ?? indices?.[1]
+  return span ?? [match.index, match.index + match[0].length]
+}
+
+function push(run: Run, { rule, order }: Compiled, [start, end]: readonly [number, number]): void {
+  run.found.push({ rule, start, end, secret: run.text.slice(start, end), order })
 }
 
 /** Whether a token may begin here: not inside a word, but after an escape such as `\n` or `%3D`. */
@@ -164,14 +257,15 @@ function beginsPart(text: string, at: number): boolean {
 const isLetter = (c: number) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122)
 
 /** How much a rule knows about what it finds. */
-function rank({ rule }: Found): number {
+function rank({ rule, order }: Ordered): number {
+  if (order < 0) return 1
   if (rule.generic === true) return rule.place === 'value' ? 0 : 1
   return rule.place === 'value' ? 2 : 3
 }
 
 /** By start; of those that overlap, the one that knows most, then the longest, then the first. */
-function settle(found: Found[]): Found[] {
-  const kept: Found[] = []
+function settle(found: Ordered[]): Found[] {
+  const kept: Ordered[] = []
   for (const one of found.sort((a, b) => a.start - b.start || b.end - a.end)) {
     let last = kept.at(-1)
     while (last !== undefined && last.end > one.start && knowsMore(one, last)) {
@@ -180,10 +274,10 @@ function settle(found: Found[]): Found[] {
     }
     if (last === undefined || last.end <= one.start) kept.push(one)
   }
-  return kept
+  return kept.map(({ rule, start, end, secret }) => ({ rule, start, end, secret }))
 }
 
-function knowsMore(one: Found, other: Found): boolean {
-  const more = rank(one) - rank(other)
-  return more > 0 || (more === 0 && one.end - one.start > other.end - other.start)
+function knowsMore(one: Ordered, other: Ordered): boolean {
+  const more = rank(one) - rank(other) || one.end - one.start - (other.end - other.start)
+  return more > 0 || (more === 0 && one.order < other.order)
 }

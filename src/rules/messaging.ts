@@ -7,6 +7,8 @@ const UUID = '[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}'
 
 /** Two letters would be met in every word: with the first digit behind them they are rare. */
 const hexAfter = (prefix: string) => [...'0123456789abcdefx'].map((digit) => prefix + digit)
+/** Too many words go on with a letter; `TWILIO_ACCOUNT_SID` finds those by its name. */
+const digitAfter = (prefix: string) => [...'0123456789x'].map((digit) => prefix + digit)
 
 export const MESSAGING: readonly Rule[] = [
   ...tokens([
@@ -110,13 +112,13 @@ export const MESSAGING: readonly Rule[] = [
       'Twilio account SID',
       'AC',
       '(?:[a-f0-9]{32}|x{32})',
-      'AC{h32}',
+      'AC4{h31}',
       {
         masked: true,
         severity: 'low',
-        keywords: hexAfter('ac'),
+        keywords: digitAfter('ac'),
         prefix: true,
-        no: ['AC{h31}', 'ACCESS'],
+        no: ['AC4{h30}', 'ACCESS'],
       },
     ],
     [
@@ -212,13 +214,6 @@ export const MESSAGING: readonly Rule[] = [
       { no: ['facebook {d4}|{b27}'] },
     ],
     ['instagram-token', 'Instagram access token', 'IGQV', '[\\w-]{100,255}', 'IGQV{b160}'],
-    [
-      'twitter-bearer',
-      'Twitter bearer token',
-      'AAAAAAAAAAAAAAAAAAAAA',
-      '[A-Za-z0-9%]{40,100}',
-      'AAAAAAAAAAAAAAAAAAAAA{B60}',
-    ],
     ['pinterest-token', 'Pinterest access token', 'pina_', '[\\w-]{32,64}', 'pina_{b40}'],
     ['intercom-token', 'Intercom access token', 'dG9rO', '[A-Za-z0-9+/]{54}=', 'dG9rO{s54}='],
     ['hubspot-pat', 'HubSpot private app token', 'pat-', `(?:na|eu)\\d-${UUID}`, 'pat-na1-{u}'],
@@ -270,6 +265,21 @@ export const MESSAGING: readonly Rule[] = [
     ],
   ]),
   ...values([
+    [
+      'twilio-sid',
+      'Twilio SID',
+      ['twilio'],
+      '(?:AC|SK)[a-f0-9]{32}',
+      'ACb{h31}',
+      { severity: 'low' },
+    ],
+    [
+      'twitter-bearer',
+      'Twitter bearer token',
+      ['twitter', 'bearer'],
+      'A{21}[A-Za-z0-9%]{40,100}',
+      'AAAAAAAAAAAAAAAAAAAAA{B60}',
+    ],
     ['twilio-auth-token', 'Twilio auth token', ['twilio'], '[a-f0-9]{32}', '{h32}'],
     [
       'telegram-token',

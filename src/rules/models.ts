@@ -85,7 +85,7 @@ export const MODELS: readonly Rule[] = [
       'nvapi-',
       '[\\w-]{60,66}',
       'nvapi-{b64}',
-      { check: (secret) => secret.length >= 68 && secret.length <= 72 && looksRandom(secret) },
+      { check: (secret) => secret.length === 70 && looksRandom(secret) },
     ],
     ['elevenlabs-key', 'ElevenLabs API key', 'sk_', '[a-f0-9]{48}', 'sk_{h48}'],
     ['wandb-key', 'Weights & Biases API key', 'wandb_v1_', '[\\w-]{60,120}', 'wandb_v1_{b77}'],

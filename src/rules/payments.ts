@@ -54,22 +54,16 @@ export const PAYMENTS: readonly Rule[] = [
       { keywords: ['sk_live_a2v5', 'sk_test_a2v5'], prefix: true },
     ],
     ['square-access-token', 'Square access token', 'EAAA', '[\\w+=-]{60}', 'EAAA{b60}'],
-    ['square-oauth-secret', 'Square OAuth secret', 'sq0csp-', '[\\w-]{43}', 'sq0csp-{b43}'],
     [
       'square-oauth-token',
       'Square OAuth token',
       'sq0',
-      '(?:atp|idp|idb|cgb|csb)-[\\w-]{22}',
+      '(?:atp|idp|idb|cgb|csb|csp|idk)-[\\w-]{22,60}',
       'sq0atp-{b22}',
-      { keywords: ['sq0atp-', 'sq0idp-', 'sq0idb-', 'sq0cgb-', 'sq0csb-'], prefix: true },
-    ],
-    [
-      'square-application-id',
-      'Square application id',
-      'sq0idk-',
-      '[\\w-]{22,26}',
-      'sq0idk-{b26}',
-      { severity: 'low' },
+      {
+        keywords: ['sq0atp-', 'sq0idp-', 'sq0idb-', 'sq0cgb-', 'sq0csb-', 'sq0csp-', 'sq0idk-'],
+        prefix: true,
+      },
     ],
     [
       'braintree-token',
@@ -236,6 +230,7 @@ export const PAYMENTS: readonly Rule[] = [
     ],
   ]),
   ...values([
+    ['square-token', 'Square access token', ['square'], 'EAAA[\\w=+-]{22,58}', 'EAAA{b40}'],
     ['paypal-secret', 'PayPal client secret', ['paypal'], '[\\w-]{64,80}', '{b80}'],
     ['braintree-key', 'Braintree private key', ['braintree'], '[a-f0-9]{32}', '{h32}'],
     ['adyen-key', 'Adyen secret', ['adyen'], '[\\w+=/-]{40,400}', '{b120}'],

@@ -13,6 +13,9 @@ const HASHES: ReadonlySet<string> = new Set([
   '34d464f64a851dff', // Chrome on Linux
   '53fe277c7b483940', // Chrome on macOS
   'a6a72fb29e3985c6', // Chrome on Windows
+  '731fa294d036e54f', // Telegram documentation
+  '8be5d113c0871ce1', // examples of one-time passwords
+  'd0720d8487947228', // the FIPS check of OpenSSL
 ])
 
 export function isPublished(value: string): boolean {

@@ -23,7 +23,7 @@ export type Rule = {
   readonly title: string
   /** Lower case; one must occur in any case. None: the pattern is tried on every text. */
   readonly keywords: readonly string[]
-  /** Bounded and without nested quantifiers. Group 1 is the secret, or the whole match. */
+  /** Bounded. The group `secret` is the secret, or group 1, or the whole match. */
   readonly pattern: RegExp
   /** Absent means `text`. */
   readonly place?: Place
@@ -33,10 +33,23 @@ export type Rule = {
   readonly glued?: boolean
   /** Whether the keyword may begin in the middle of a word of the name. For `value` only. */
   readonly inside?: boolean
+  /** For `value`: the whole value is the secret, and the pattern is tried on it alone. */
+  readonly whole?: boolean
+  /** Only in files whose path fits. */
+  readonly path?: RegExp
+  /** The keyword stands in base 64: what is around it is decoded and searched in turn. */
+  readonly encoded?: boolean
+  /** Where the secrets are once the pattern has matched at `at`, when they are somewhere else. */
+  readonly locate?: (text: string, at: number) => readonly (readonly [start: number, end: number])[]
   /** Checksums and structure. `assigned` is there for `value` only. */
   readonly check?: (secret: string, match: RegExpExecArray, assigned?: Assigned) => boolean
   /** A rule about a form that many share: it yields where a specific one has found something. */
   readonly generic?: boolean
   readonly severity: Severity
-  readonly samples: { readonly yes: readonly string[]; readonly no: readonly string[] }
+  /** Recipes, see `sample.ts`; `path` is the path that the samples have. */
+  readonly samples: {
+    readonly yes: readonly string[]
+    readonly no: readonly string[]
+    readonly path?: string
+  }
 }

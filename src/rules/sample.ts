@@ -8,6 +8,7 @@
  *   {U20}   upper case and digits        {d12} digits           {t32} base 32: A-Z and 2-7
  *   {a12} lower case  {A12} letters       {q58} bech32 in upper case   {r32} base 32, lower case
  *   {u}     a UUID                       {crc} checksum of the 30 characters before, base 62
+ *   {jwt}   a JSON Web Token
  *   {coffer} secret and checksum of a token of ours, behind its accessor
  */
 import { createHash } from 'node:crypto'
@@ -37,15 +38,18 @@ const ALPHABETS: Readonly<Record<string, string>> = {
 export function expandSample(recipe: string, seed = 'sample'): string {
   const next = stream(`${seed}/${recipe}`)
   let text = ''
-  for (const [, plain, kind, count] of recipe.matchAll(
-    /([^{]+|\{(?!\w+\}))|\{([A-Za-z]+)(\d*)\}/g,
-  )) {
-    if (plain !== undefined) text += plain
-    else if (kind === 'u') text += uuid(next)
-    else if (kind === 'crc') text += base62Of(crc32(text.slice(-30)))
-    else if (kind === 'coffer') text += cofferTail(text.slice(-24), next)
+  let done = 0
+  for (const part of recipe.matchAll(/\{(?:([A-Za-z])(\d+)|(u|crc|coffer|jwt))\}/g)) {
+    const [whole, kind, count, special] = part
+    text += recipe.slice(done, part.index)
+    done = part.index + whole.length
+    if (special === 'u') text += uuid(next)
+    else if (special === 'crc') text += base62Of(crc32(text.slice(-30)))
+    else if (special === 'jwt') text += jwt(next)
+    else if (special === 'coffer') text += cofferTail(text.slice(-24), next)
     else text += draw(kind!, Number(count), next)
   }
+  text += recipe.slice(done)
   return text
 }
 
@@ -63,6 +67,13 @@ function cofferTail(accessor: string, next: () => number): string {
   const tail = Buffer.alloc(4)
   tail.writeUInt32BE(crc32(Buffer.concat([Buffer.from(accessor), secret])))
   return Buffer.concat([secret, tail]).toString('base64url')
+}
+
+function jwt(next: () => number): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return [part({ alg: 'HS256', typ: 'JWT' }), part({ sub: uuid(next) }), draw('b', 43, next)].join(
+    '.',
+  )
 }
 
 function uuid(next: () => number): string {

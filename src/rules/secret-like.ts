@@ -4,6 +4,7 @@
  */
 import { type Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
+import { isPublished } from './published.ts'
 import { distinct, entropy, isPlaceholder, isSequence } from './value.ts'
 
 /** How much a name promises: people choose passwords, machines make tokens, many things are keys. */
@@ -11,27 +12,45 @@ export type Promise = 'password' | 'token' | 'key'
 
 /** Names that speak of a secret without holding one: its place, kind, rules, look. */
 const ABOUT =
-  /public|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
+  /public|csrf|xsrf|recv-?key|author(?!iz|is)|tokeniz|mock|fake|dummy|example|placeholder|sample|keyboard|keyword|keyframe|keycode|monkey|turkey|hotkey|primary_?key|foreign_?key|sort_?key|partition_?key|cache_?key|object_?key|idempotency|passive|compass|bypass|passenger|passage/i
 const TAIL =
-  /(?:name|names|url|uri|path|paths|file|filename|dir|type|types|field|fields|label|text|title|hint|help|message|msg|error|errors|regex|regexp|pattern|prefix|suffix|length|size|count|min|max|policy|policies|digest|checksum|fingerprint|hash|hashes|ref|reference|format|class|header|headers|param|params|parameter|version|expiry|expires|expiration|ttl|env|var|variable|algorithm|algo|mode|store|storage|provider|endpoint|host|index|position|kind|scope|scopes|status|state|desc|description|selector|input|button|icon|color|style|schema|column|table|role|group|rotation|strategy|source|location|arn|enabled|required|valid|limit|usage|comment)s?$/i
+  /(?:id|ids|name|names|url|uri|path|paths|file|filename|dir|type|types|field|fields|label|text|title|hint|help|message|msg|error|errors|regex|regexp|pattern|prefix|suffix|length|size|count|min|max|policy|policies|digest|checksum|fingerprint|hash|hashes|ref|reference|format|class|header|headers|param|params|parameter|version|expiry|expires|expiration|ttl|env|var|variable|algorithm|algo|mode|store|storage|provider|endpoint|host|index|position|kind|scope|scopes|status|state|desc|description|selector|input|button|icon|color|style|schema|column|table|role|group|rotation|strategy|source|location|arn|enabled|required|valid|limit|usage|comment)s?$/i
 
-export function isSecretLike(value: string, promise: Promise, text: string, at: Assigned): boolean {
-  const name = text.slice(at.nameStart, at.nameEnd)
+export function isSecretLike(value: string, promise: Promise, at: Assigned): boolean {
+  const name = at.text.slice(at.nameStart, at.nameEnd)
   if (ABOUT.test(name) || TAIL.test(name)) return false
   if (value.length < (promise === 'key' ? 15 : promise === 'token' ? 10 : 8)) return false
-  if (isPlaceholder(value) || isSequence(value) || isCode(value, text, at)) return false
+  if (isPlaceholder(value) || isSequence(value) || isCode(value, at)) return false
+  if (isPublished(value) || holdsPlaceholder(value) || STRICT.test(name)) return false
   if (promise === 'password') return isPassword(value)
   return isToken(value, promise)
 }
 
+/** Services whose tokens have one form only: theirs is the rule that decides. */
+const STRICT = /label_?studio|sonar/i
+
+/** A placeholder in base 64, or the header of a signed token whose rest was cut off for show. */
+function holdsPlaceholder(value: string): boolean {
+  if (!/^[A-Za-z0-9+/_-]{16,}={0,2}$/.test(value)) return false
+  const text = Buffer.from(value, 'base64').toString('latin1')
+  if (!/^[\x20-\x7e\s]+$/.test(text)) return text.startsWith('{"alg"') && !value.includes('.')
+  // Words in base 64, and nothing else.
+  if (/^[A-Za-z ]+$/.test(text)) return true
+  return isPlaceholder(text.trim()) || text.includes('12345') || text.startsWith('{"alg"')
+}
+
 /** Expressions, paths, addresses, versions, dates: what else stands behind an equals sign. */
-function isCode(value: string, text: string, at: Assigned): boolean {
-  if (/^(?:https?|file|ftp|wss?|data|urn|s3|gs):|^[./~\\]|^[@#]\w+[./]|:\/\//.test(value))
+function isCode(value: string, at: Assigned): boolean {
+  if (/^(?:https?|file|ftp|wss?|data|urn|s3|gs):|^[./~\\]|^#!|^[@#]\w+[./]|:\/\//.test(value))
     return true
   if (/^[\d.,:/ _-]+$/.test(value)) return true
+  // A pattern: `(?<password>[^@]{1,200})`.
+  if (/\[\^|\]\{|\][+*?]|\\[swdS]|\(\?/.test(value)) return true
+  // The token of a badge is in the page that shows the badge.
+  if (at.text.slice(at.nameStart - 5, at.nameStart) === '.svg?') return true
   if (/^\d{4}-\d\d-\d\d|^v?\d+\.\d+\.\d+|^sha\d{1,3}[-:]|^\$\d?[a-z]?\$/.test(value)) return true
   if (at.quote !== '') return false
-  const after = text.charCodeAt(at.end)
+  const after = at.text.charCodeAt(at.end)
   // An argument list, a subscript, a member or a template right behind: this is an expression.
   if (after === 40 || after === 91 || after === 123 || after === 96) return true
   return /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$/.test(value) && readability(value) > -5
@@ -49,14 +68,16 @@ function isPassword(value: string): boolean {
 }
 
 /** Made by machines: letters and digits that follow no language. */
-function isToken(value: string, promise: Promise): boolean {
+export function isToken(value: string, promise: Promise): boolean {
   if (/[^\x21-\x7e]/.test(value) || distinct(value) < 8) return false
   const bits = entropy(value)
   if (bits < Math.min(3.2, Math.log2(value.length) * 0.72)) return false
+  // The letters of hex are too few to read like words.
+  if (/^[a-f0-9]{40,}$/i.test(value)) return true
   const words = readability(value)
   const digits = value.match(/\d/g)?.length ?? 0
   if (digits === 0) return value.length >= 16 && kindsOf(value) >= 2 && words < -10
-  const limit = promise === 'key' ? -value.length / 6 : value.length / 4
+  const limit = promise === 'key' ? -value.length / 6 : value.length < 16 ? 0 : value.length / 8
   return words < limit && !isUuidOfKey(value, promise)
 }
 

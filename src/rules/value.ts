@@ -18,7 +18,7 @@ const TEMPLATE =
  * chance less than once in a million times.
  */
 const WORDS =
-  /example|placeholder|change[_-]?me|change[_-]?this|changeit|replace[_-]?(?:me|with)|replaceme|insert[_-]|dummy|redacted|removed|your[_-]|yourkey|yourtoken|yourapi|yoursecret|todo[_-]|[_-]here$|goes[_-]?here|notreal|not[_-]a[_-]|[_-]?fake[_-]|foobar|xxxxx|\*\*\*|\.\.\.\.|deadbeef|lorem|asdfasdf|qwerty/i
+  /example|placeholder|change[_-]?me|change[_-]?this|changeit|replace[_-]?(?:me|with)|replaceme|insert[_-]|dummy|redacted|removed|your[_-]|yourkey|yourtoken|yourapi|yoursecret|todo[_-]|[_-]here$|goes[_-]?here|notreal|not[_-]a[_-]|[_-]?fake[_-]|foobar|xxxxx|\*\*\*|\.\.\.|insecure|deadbeef|lorem|asdfasdf|qwerty/i
 
 /** Whether this is written where a secret should be. */
 export function isPlaceholder(value: string): boolean {
