@@ -9,16 +9,15 @@ import { gunzipSync, inflateRawSync } from 'node:zlib'
 
 export type Entry = { readonly name: string; readonly bytes: Buffer }
 
-export type ArchiveLimits = {
-  /** Of all entries together, unpacked. */
-  readonly bytes: number
-  readonly entries: number
-}
+/** What may still be unpacked. One for an archive and all archives in it, or they would multiply. */
+export type Budget = { bytes: number; entries: number }
 
-/** Given instead of an entry where not all could be read. */
+type Limits = { readonly budget: Budget; readonly entryBytesMax: number }
+
+/** Given instead of an entry that could not be read; without a name: of the archive. */
 export type Trouble = {
-  readonly trouble: 'too large' | 'archive not readable'
-  readonly name: string
+  readonly trouble: 'too large' | 'encrypted' | 'archive not readable'
+  readonly name: string | undefined
 }
 
 export const isArchive = (bytes: Buffer): boolean => isZip(bytes) || isGzip(bytes) || isTar(bytes)
@@ -33,26 +32,27 @@ const isTar = (bytes: Buffer) =>
 export function* entriesOf(
   bytes: Buffer,
   name: string,
-  limits: ArchiveLimits,
+  limits: Limits,
 ): Generator<Entry | Trouble> {
-  const budget = { bytes: limits.bytes, entries: limits.entries }
   try {
-    if (isGzip(bytes)) yield* unzipped(bytes, name, budget)
-    else if (isZip(bytes)) yield* zipEntries(bytes, budget)
-    else yield* tarEntries(bytes, budget)
+    if (isGzip(bytes)) yield* unzipped(bytes, name, limits)
+    else if (isZip(bytes)) yield* zipEntries(bytes, limits)
+    else yield* tarEntries(bytes, limits)
   } catch (error) {
-    if (error instanceof Spent) yield { trouble: 'too large', name }
-    else if (error instanceof RangeError || hasCode(error))
-      yield { trouble: 'archive not readable', name }
-    else throw error
+    yield { trouble: troubleOf(error), name: undefined }
   }
 }
 
 class Spent extends Error {}
-type Budget = { bytes: number; entries: number }
 
-/** Errors of zlib have one. */
-const hasCode = (error: unknown) => typeof (error as { code?: unknown }).code === 'string'
+/** Throws on what is none of the archive's own faults. */
+function troubleOf(error: unknown): Trouble['trouble'] {
+  if (error instanceof Spent) return 'too large'
+  // Errors of zlib have a code.
+  const hasCode = typeof (error as { code?: unknown }).code === 'string'
+  if (error instanceof RangeError || hasCode) return 'archive not readable'
+  throw error
+}
 
 function spend(budget: Budget, bytes: number): void {
   budget.bytes -= bytes
@@ -61,28 +61,26 @@ function spend(budget: Budget, bytes: number): void {
 }
 
 /** zlib stops at the limit: what is larger is never in memory. */
-function inflate(unpack: () => Buffer, budget: Budget): Buffer {
+function inflate(
+  unpack: (options: { maxOutputLength: number }) => Buffer,
+  { budget, entryBytesMax }: Limits,
+): Buffer {
+  const maxOutputLength = Math.max(1, Math.min(budget.bytes, entryBytesMax))
   try {
-    const bytes = unpack()
+    const bytes = unpack({ maxOutputLength })
     spend(budget, bytes.length)
     return bytes
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw new Spent()
-    throw error
+    if ((error as { code?: unknown }).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+    // It was unpacked so far, and thousands of them would take hours.
+    spend(budget, maxOutputLength)
+    throw new Spent()
   }
 }
 
-function* unzipped(bytes: Buffer, name: string, budget: Budget): Generator<Entry> {
-  const maxOutputLength = Math.max(1, budget.bytes)
-  const inner = inflate(() => gunzipSync(bytes, { maxOutputLength }), budget)
-  yield {
-    name: name
-      .replace(/\.tgz$/i, '.tar')
-      .replace(/\.gz$/i, '')
-      .split('/')
-      .at(-1)!,
-    bytes: inner,
-  }
+function* unzipped(bytes: Buffer, name: string, limits: Limits): Generator<Entry> {
+  const inner = name.replace(/^.*\//s, '').replace(/\.tgz$/i, '.tar').replace(/\.gz$/i, '')
+  yield { name: inner, bytes: inflate((options) => gunzipSync(bytes, options), limits) }
 }
 
 const END_OF_DIRECTORY = 0x06054b50
@@ -91,10 +89,15 @@ const COMMENT_MAX = 65_535
 const STORED = 0
 const DEFLATED = 8
 
-function* zipEntries(bytes: Buffer, budget: Budget): Generator<Entry | Trouble> {
+/** In place of a size or an offset: the real one is in a zip64 field. */
+const SEE_ZIP64 = 0xffff_ffff
+const ENCRYPTED = 1
+
+function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> {
   const end = endOfDirectory(bytes)
   let at = bytes.readUInt32LE(end + 16)
   const count = bytes.readUInt16LE(end + 10)
+  if (at === SEE_ZIP64 || count === 0xffff) throw new RangeError('zip64')
   for (let i = 0; i < count; i++) {
     if (bytes.readUInt32LE(at) !== DIRECTORY_ENTRY) throw new RangeError('no entry of a directory')
     const [flags, method] = [bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10)]
@@ -104,17 +107,28 @@ function* zipEntries(bytes: Buffer, budget: Budget): Generator<Entry | Trouble> 
     const name = bytes.toString('utf8', at + 46, at + 46 + nameLength)
     at += 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32)
     if (name.endsWith('/')) continue
-    const encrypted = (flags & 1) !== 0
-    if (encrypted || (method !== STORED && method !== DEFLATED)) {
-      yield { trouble: 'archive not readable', name }
+    if ((flags & ENCRYPTED) !== 0) {
+      yield { trouble: 'encrypted', name }
       continue
     }
-    const from = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28)
-    const raw = bytes.subarray(from, from + packed)
-    const maxOutputLength = Math.max(1, budget.bytes)
-    const unpack = method === STORED ? () => raw : () => inflateRawSync(raw, { maxOutputLength })
-    yield { name, bytes: inflate(unpack, budget) }
+    try {
+      if (packed === SEE_ZIP64 || offset === SEE_ZIP64) throw new RangeError('zip64')
+      const from = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28)
+      const raw = bytes.subarray(from, from + packed)
+      if (raw.length < packed) throw new RangeError('cut off')
+      yield { name, bytes: inflate(unpackerOf(method, raw), limits) }
+    } catch (error) {
+      // One that cannot be read says nothing about the next.
+      yield { trouble: troubleOf(error), name }
+      if (limits.budget.bytes < 0 || limits.budget.entries < 0) return
+    }
   }
+}
+
+function unpackerOf(method: number, raw: Buffer) {
+  if (method === STORED) return () => raw
+  if (method !== DEFLATED) throw new RangeError('packed in another way')
+  return (options: { maxOutputLength: number }) => inflateRawSync(raw, options)
 }
 
 function endOfDirectory(bytes: Buffer): number {
@@ -126,7 +140,7 @@ function endOfDirectory(bytes: Buffer): number {
 
 const BLOCK = 512
 
-function* tarEntries(bytes: Buffer, budget: Budget): Generator<Entry | Trouble> {
+function* tarEntries(bytes: Buffer, { budget }: Limits): Generator<Entry | Trouble> {
   let long: string | undefined
   for (let at = 0; at + BLOCK <= bytes.length;) {
     const head = bytes.subarray(at, at + BLOCK)
