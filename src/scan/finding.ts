@@ -15,8 +15,8 @@ export type Spot = {
   readonly endColumn: number
   /** Never printed unless that was asked for. */
   readonly secret: string
-  /** The line it begins in, cut to what can be shown, and where in that the secret begins. */
-  readonly context: { readonly text: string; readonly at: number }
+  /** What stands beside it in its line, cut to what can be shown, without any other secret. */
+  readonly context: { readonly before: string; readonly after: string }
   /** Known to the vault: where it is kept there. */
   readonly known?: SecretRef
 }
@@ -26,7 +26,11 @@ export type Finding = Spot & {
   /** Of the rule and the secret: the same wherever it is moved to. */
   readonly fingerprint: string
   readonly commit?: Commit
+  /** What its provider said of it, where somebody asked. */
+  readonly verified?: Verdict
 }
+
+export type Verdict = 'live' | 'dead' | 'unknown'
 
 export type Commit = {
   readonly id: string

@@ -1,22 +1,21 @@
 /** What is done with one batch, in a thread or without one. */
 import { openIndex } from '../rules/fingerprints.ts'
-import { compileRules, type Matcher } from '../rules/matcher.ts'
+import { compileRules } from '../rules/matcher.ts'
 import { type Rule } from '../rules/rule.ts'
 import { type Outcome, scanBytes, scanFile } from './scan-bytes.ts'
 import { type Scanner } from './scan-text.ts'
 import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
 
-type RulesModule = { default: (options: unknown) => readonly Rule[] }
+/** What a module that makes rules of options exports: see `ScannerOptions.rules`. */
+export type MadeRules = Pick<Scanner, 'leaveOut' | 'byPath'> & { readonly rules: readonly Rule[] }
+type RulesModule = { default: (options: unknown) => MadeRules }
 
-export async function scannerOf(options: ScannerOptions): Promise<Scanner> {
-  const { index, comments, rules } = options
-  let matcher: Matcher
-  if (rules) {
-    const made = (await import(rules.module)) as RulesModule
-    matcher = compileRules(made.default(rules.options))
-  } else matcher = compileRules()
+export async function scannerOf({ index, comments, rules }: ScannerOptions): Promise<Scanner> {
+  const made = rules && ((await import(rules.module)) as RulesModule).default(rules.options)
   return {
-    matcher,
+    matcher: made ? compileRules(made.rules) : compileRules(),
+    ...(made?.leaveOut && { leaveOut: made.leaveOut }),
+    ...(made?.byPath && { byPath: made.byPath }),
     ...(index && { index: openIndex(index) }),
     ...(comments !== undefined && { comments }),
   }
@@ -24,10 +23,13 @@ export async function scannerOf(options: ScannerOptions): Promise<Scanner> {
 
 export function scanBatch(batch: Batch, scanner: Scanner): BatchOutcome {
   if ('files' in batch) {
-    return batch.files.map(({ path, bytes }) => attempt(() => scanFile(path, bytes, scanner)))
+    return batch.files.map(({ path, raw }) => {
+      return attempt(() => scanFile(raw ? Buffer.from(raw) : path, { path }, scanner))
+    })
   }
-  return batch.blobs.map(({ path, bytes }) => {
-    return scanBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), path, scanner)
+  const { buffer, byteOffset } = batch.bytes
+  return batch.blobs.map(({ path, commit, start, end }) => {
+    return scanBytes(Buffer.from(buffer, byteOffset + start, end - start), { path, commit }, scanner)
   })
 }
 
@@ -39,6 +41,6 @@ function attempt(scan: () => Outcome): Outcome {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
     const skipped = code === 'ENOENT' ? 'vanished' : 'unreadable'
-    return { spots: [], allowed: 0, bytes: 0, skipped }
+    return { spots: [], allowed: 0, leftOut: [], bytes: 0, skipped }
   }
 }

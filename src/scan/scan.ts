@@ -2,8 +2,10 @@
  * `coffer/scan`: looks for secrets in files, in what is about to be committed, and in all that was ever
  * committed. Every function gives the findings as they come and fills a tally of what was looked at.
  */
+import { BlobSet } from './blob-set.ts'
 import { type Finding, fingerprintOf, type Spot } from './finding.ts'
-import { blobs, type Change, type Commit, history, staged } from './git.ts'
+import { blobs } from './git-blobs.ts'
+import { type Change, type Commit, countCommits, history, staged } from './git.ts'
 import { scanBatch, scannerOf } from './scan-batch.ts'
 import { type Outcome, scanBytes } from './scan-bytes.ts'
 import { type Scanner } from './scan-text.ts'
@@ -11,7 +13,7 @@ import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
 import { type Batch, type BatchOutcome, type ScannerOptions, workerPool } from './worker-pool.ts'
 
 export { type Finding, fingerprintOf, masked } from './finding.ts'
-export { GitError } from './git.ts'
+export { GitError } from './git-run.ts'
 export { type ScannerOptions } from './worker-pool.ts'
 
 export type Tally = {
@@ -21,8 +23,12 @@ export type Tally = {
   commits: number
   /** Findings that a comment in the text allows. */
   allowed: number
-  readonly skipped: Map<SkipReason, { count: number; examples: string[] }>
+  readonly skipped: Map<SkipReason, Counted>
+  /** Findings that are none because of where they are, by the reason. */
+  readonly leftOut: Map<string, Counted>
 }
+
+export type Counted = { count: number; readonly examples: string[] }
 
 export type ScanOptions = ScannerOptions & {
   readonly tally: Tally
@@ -34,12 +40,12 @@ export type ScanOptions = ScannerOptions & {
 }
 
 export const newTally = (): Tally => {
-  return { files: 0, bytes: 0, blobs: 0, commits: 0, allowed: 0, skipped: new Map() }
+  return { files: 0, bytes: 0, blobs: 0, commits: 0, allowed: 0, skipped: new Map(), leftOut: new Map() }
 }
 
 const EXAMPLES_MAX = 20
 /** Larger blobs are named and skipped: git gives them in one piece. */
-const BLOB_BYTES_MAX = 128 * 1024 * 1024
+const BLOB_BYTES_MAX = 64 * 1024 * 1024
 const BATCH_BYTES = 2 * 1024 * 1024
 const BATCH_COUNT = 200
 /** Below this, a thread costs more than it saves. */
@@ -55,17 +61,19 @@ export async function* scanPaths(
   for await (const file of filesBelow(paths, walk)) files.push(file)
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
-  for await (const { batch, outcome } of runner(options, total)(batchesOf(files))) {
+  for await (const { batch, outcome } of runner(options, batchesOf(files))) {
     for (const [i, { path, bytes }] of batch.files.entries()) {
       tally.files += outcome[i]!.skipped === undefined ? 1 : 0
       done += bytes
-      yield* findingsOf(outcome[i]!, path, options)
+      yield* findingsOf(outcome[i]!, { path }, options)
     }
     options.onProgress?.(done, total)
   }
 }
 
-async function* batchesOf(files: readonly FileToScan[]) {
+async function* batchesOf(
+  files: readonly FileToScan[],
+): AsyncGenerator<{ files: readonly FileToScan[] }> {
   let batch: FileToScan[] = []
   let size = 0
   for (const file of files) {
@@ -86,50 +94,61 @@ export async function* scanInput(
   options: ScanOptions,
 ): AsyncGenerator<Finding> {
   options.tally.files++
-  yield* findingsOf(scanBytes(bytes, name, await scannerOf(options)), name, options)
+  const place = { path: name }
+  yield* findingsOf(scanBytes(bytes, place, await scannerOf(options)), place, options)
 }
 
-/** What is about to be committed, without what was there before. */
+/**
+ * What is about to be committed, without what was there before: in the old text of the same file, or
+ * in one from which it moves. A copy beside the old place is new.
+ */
 export async function* scanStaged(folder: string, options: ScanOptions): AsyncGenerator<Finding> {
+  const { tally } = options
   const changes = await staged(folder)
   const scanner = await scannerOf(options)
-  const paths = new Map(changes.map((change) => [change.blob, change]))
-  for await (const blob of blobs(folder, paths.keys(), BLOB_BYTES_MAX)) {
-    const change = paths.get(blob.id)
-    if (!change) continue
-    options.tally.blobs++
-    if (!('bytes' in blob)) {
-      skipsOf(options.tally).add(blob.size < 0 ? 'vanished' : 'too large', change.path)
-      continue
-    }
-    const outcome = scanBytes(blob.bytes, change.path, scanner)
-    const spots = await newSpots(folder, change, { spots: outcome.spots, scanner })
-    yield* findingsOf({ ...outcome, spots }, change.path, options)
+  const found: { change: Change; outcome: Outcome }[] = []
+  const fresh = changes.flatMap((change) => {
+    return change.blob === undefined ? [] : [{ change, blob: change.blob }]
+  })
+  for await (const { of, ...blob } of blobs(folder, fresh, BLOB_BYTES_MAX)) {
+    tally.blobs++
+    const { change } = of
+    if ('bytes' in blob) {
+      found.push({ change, outcome: scanBytes(blob.bytes, { path: change.path }, scanner) })
+    } else skipsOf(tally).add(blob.size < 0 ? 'not in this clone' : 'too large', change.path)
   }
-}
-
-type Found = { spots: readonly Spot[]; scanner: Scanner }
-
-/** The old text is looked at only when the new one has something. */
-async function newSpots(
-  folder: string,
-  change: Change,
-  { spots, scanner }: Found,
-): Promise<Spot[]> {
-  if (spots.length === 0 || change.old === undefined) return [...spots]
+  // Old texts are looked at only when a new one has something.
   const before = new Set<string>()
-  for await (const blob of blobs(folder, [change.old], BLOB_BYTES_MAX)) {
-    if (!('bytes' in blob)) continue
-    for (const spot of scanBytes(blob.bytes, change.path, scanner).spots) before.add(idOf(spot))
+  if (found.some(({ outcome }) => hasSpots(outcome))) {
+    const old = changes.flatMap(({ old: ids, path }) => ids.map((blob) => ({ blob, path })))
+    for await (const { of, ...blob } of blobs(folder, old, BLOB_BYTES_MAX)) {
+      if (!('bytes' in blob)) continue
+      for (const id of idsIn(scanBytes(blob.bytes, { path: of.path }, scanner))) before.add(id)
+    }
   }
-  return spots.filter((spot) => !before.has(idOf(spot)))
+  for (const { change, outcome } of found) {
+    yield* findingsOf(outcome, { path: change.path }, { ...options, known: before })
+  }
 }
+
+const hasSpots = ({ spots, inside = [] }: Outcome): boolean =>
+  spots.length > 0 || inside.some(({ outcome }) => hasSpots(outcome))
 
 const idOf = ({ rule, secret }: Spot) => `${rule}\0${secret}`
+
+function* idsIn({ spots, inside = [] }: Outcome): Generator<string> {
+  for (const spot of spots) yield idOf(spot)
+  for (const { outcome } of inside) yield* idsIn(outcome)
+}
+
+type Wanted = { readonly blob: string; readonly path: string; readonly commit: Commit }
 
 /**
  * All that was ever committed: each blob once, and each secret once in each path, told with the commit
  * that brought it. `range` as git log takes it; none = all refs.
+ *
+ * A blob is asked for when the first commit that has it comes by; of those that are done only the
+ * names are kept.
  */
 export async function* scanHistory(
   folder: string,
@@ -137,77 +156,112 @@ export async function* scanHistory(
   options: ScanOptions,
 ): AsyncGenerator<Finding> {
   const { tally } = options
-  const first = new Map<string, { path: string; commit: Commit }>()
-  const old = new Set<string>()
-  for await (const { commit, changes } of history(folder, range)) {
-    tally.commits++
-    for (const { blob, path, old: before } of changes) {
-      if (!first.has(blob)) first.set(blob, { path, commit })
-      // In a range, what was there before it is not of its making.
-      if (range.length > 0 && before !== undefined && !first.has(before)) old.add(before)
+  const seen = new BlobSet()
+  const known = new Set<string>()
+  if (range.length > 0) {
+    for await (const { outcome } of blobOutcomes(folder, beforeRange(folder, range, seen), options)) {
+      for (const one of outcome) for (const id of idsIn(one)) known.add(id)
+    }
+  }
+  let total: number | undefined
+  // Only a bar on a terminal wants it, and it is not waited for.
+  if (options.onProgress) void countCommits(folder, range).then((n) => (total = n), () => {})
+
+  async function* wanted(): AsyncGenerator<Wanted> {
+    for await (const { commit, changes } of history(folder, range)) {
+      tally.commits++
+      for (const { blob, path } of changes) {
+        if (blob !== undefined && seen.add(blob)) yield { blob, path, commit }
+      }
     }
   }
   const told = new Set<string>()
-  if (old.size > 0) {
-    for await (const { outcome } of blobOutcomes(folder, old, { first, options })) {
-      for (const { spots } of outcome) for (const spot of spots) told.add(idOf(spot))
-    }
-  }
-  let done = 0
-  for await (const { batch, outcome } of blobOutcomes(folder, first.keys(), { first, options })) {
-    for (const [i, { id, path }] of batch.blobs.entries()) {
+  for await (const { batch, outcome } of blobOutcomes(folder, wanted(), options)) {
+    for (const [i, { path }] of batch.blobs.entries()) {
       tally.blobs++
-      const { commit } = first.get(id)!
-      const fresh = outcome[i]!.spots.filter((spot) => {
-        const key = idOf(spot)
-        if (told.has(key) || told.has(`${key}\0${path}`)) return false
-        told.add(`${key}\0${path}`)
-        return true
-      })
-      yield* findingsOf({ ...outcome[i]!, spots: fresh }, path, options, commit)
+      yield* findingsOf(outcome[i]!, { path, commit: batch.by[i]! }, { ...options, known, told })
     }
-    done += batch.blobs.length
-    options.onProgress?.(done, first.size)
+    options.onProgress?.(tally.commits, total)
   }
 }
 
-type BlobBatch = { blobs: { id: string; path: string; bytes: Uint8Array }[] }
-type Known = { first: ReadonlyMap<string, { path: string }>; options: ScanOptions }
+/** What was there before the range and was changed in it: what it holds is not of the range's making. */
+async function* beforeRange(
+  folder: string,
+  range: readonly string[],
+  seen: BlobSet,
+): AsyncGenerator<Wanted> {
+  const made = new BlobSet()
+  const before: Wanted[] = []
+  const asked = new BlobSet()
+  for await (const { commit, changes } of history(folder, range)) {
+    for (const { path, old } of changes) {
+      for (const blob of old) {
+        if (!made.has(blob) && asked.add(blob)) before.push({ blob, path, commit })
+      }
+    }
+    for (const { blob } of changes) if (blob !== undefined) made.add(blob)
+  }
+  for (const one of before) seen.add(one.blob)
+  yield* before
+}
 
-function blobOutcomes(folder: string, ids: Iterable<string>, { first, options }: Known) {
+type BlobBatch = Extract<Batch, { bytes: unknown }> & { readonly by: readonly Commit[] }
+
+function blobOutcomes(folder: string, wanted: AsyncIterable<Wanted>, options: ScanOptions) {
   const skips = skipsOf(options.tally)
   async function* batches(): AsyncGenerator<BlobBatch> {
-    let batch: BlobBatch['blobs'] = []
+    let batch: { of: Wanted; bytes: Buffer }[] = []
     let size = 0
-    for await (const blob of blobs(folder, ids, BLOB_BYTES_MAX)) {
-      const path = first.get(blob.id)?.path ?? ''
+    for await (const { of, ...blob } of blobs(folder, wanted, BLOB_BYTES_MAX)) {
       if (!('bytes' in blob)) {
-        skips.add(blob.size < 0 ? 'vanished' : 'too large', path)
+        skips.add(blob.size < 0 ? 'not in this clone' : 'too large', of.path)
         continue
       }
-      batch.push({ id: blob.id, path, bytes: blob.bytes })
+      batch.push({ of, bytes: blob.bytes })
       size += blob.bytes.length
       if (size < BATCH_BYTES && batch.length < BATCH_COUNT * 4) continue
-      yield { blobs: batch }
+      yield packed(batch, size)
       batch = []
       size = 0
     }
-    if (batch.length > 0) yield { blobs: batch }
+    if (batch.length > 0) yield packed(batch, size)
   }
-  return runner(options, Infinity)(batches())
+  return runner(options, batches())
 }
 
-/** Runs batches here, or in threads where there is enough to do. */
-function runner(options: ScanOptions, total: number) {
+function packed(batch: readonly { of: Wanted; bytes: Buffer }[], size: number): BlobBatch {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  const entries = batch.map(({ of: { path, commit }, bytes: part }) => {
+    bytes.set(part, at)
+    const start = at
+    at += part.length
+    return { path, commit: commit.id, start, end: at }
+  })
+  return { blobs: entries, bytes, by: batch.map(({ of }) => of.commit) }
+}
+
+const sizeOf = (batch: Batch) =>
+  'bytes' in batch
+    ? batch.bytes.length
+    : batch.files.reduce((sum, { bytes }) => sum + Math.max(0, bytes), 0)
+
+/** Runs batches here, and in threads once there is enough to do. */
+async function* runner<T extends Batch>(
+  options: ScanOptions,
+  batches: AsyncGenerator<T>,
+): AsyncGenerator<{ batch: T; outcome: BatchOutcome }> {
   const { index, comments, rules } = options
   const own: ScannerOptions = { index, comments, rules }
-  return async function* <T extends Batch>(
-    batches: AsyncIterable<T>,
-  ): AsyncGenerator<{ batch: T; outcome: BatchOutcome }> {
-    if (total < ALONE_BYTES) {
-      const scanner = await scannerOf(own)
-      for await (const batch of batches) yield { batch, outcome: scanBatch(batch, scanner) }
-      return
+  try {
+    let scanner: Scanner | undefined
+    for (let bytes = 0; bytes < ALONE_BYTES;) {
+      const next = await batches.next()
+      if (next.done) return
+      scanner ??= await scannerOf(own)
+      bytes += sizeOf(next.value)
+      yield { batch: next.value, outcome: scanBatch(next.value, scanner) }
     }
     const pool = workerPool(own)
     try {
@@ -215,32 +269,47 @@ function runner(options: ScanOptions, total: number) {
     } finally {
       await pool.close()
     }
+  } finally {
+    await batches.return(undefined)
   }
 }
 
+type Telling = ScanOptions & {
+  /** What was there before, by rule and secret. */
+  readonly known?: ReadonlySet<string>
+  /** What was told already, by rule, secret and path. */
+  readonly told?: Set<string>
+}
+
 function* findingsOf(
-  { spots, bytes, allowed, skipped }: Outcome,
-  path: string,
-  options: ScanOptions,
-  commit?: Commit,
+  { spots, bytes, allowed, leftOut, skipped, inside = [] }: Outcome,
+  { path, commit }: { path: string; commit?: Commit },
+  options: Telling,
 ): Generator<Finding> {
-  const { tally } = options
+  const { tally, known, told } = options
   tally.bytes += bytes
   tally.allowed += allowed
+  for (const why of leftOut) add(tally.leftOut, why, path)
+  for (const { path: name, outcome } of inside) {
+    yield* findingsOf(outcome, { path: name, ...(commit && { commit }) }, options)
+  }
   if (skipped) skipsOf(tally).add(skipped, path)
   for (const spot of spots) {
+    const id = idOf(spot)
+    if (known?.has(id) || told?.has(`${id}\0${path}`)) continue
+    told?.add(`${id}\0${path}`)
     const fingerprint = fingerprintOf(spot, options.fingerprintKey)
     yield { ...spot, path, fingerprint, ...(commit && { commit }) }
   }
 }
 
-function skipsOf({ skipped }: Tally) {
-  return {
-    add(reason: SkipReason, path: string): void {
-      const known = skipped.get(reason) ?? { count: 0, examples: [] }
-      known.count++
-      if (known.examples.length < EXAMPLES_MAX) known.examples.push(path)
-      skipped.set(reason, known)
-    },
-  }
+const skipsOf = ({ skipped }: Tally) => {
+  return { add: (reason: SkipReason, path: string) => add(skipped, reason, path) }
+}
+
+function add<K>(counts: Map<K, Counted>, key: K, path: string): void {
+  const counted = counts.get(key) ?? { count: 0, examples: [] }
+  counted.count++
+  if (counted.examples.length < EXAMPLES_MAX) counted.examples.push(path)
+  counts.set(key, counted)
 }

@@ -3,13 +3,17 @@
  * ignored in just its way; elsewhere the ignore files are read here. Nothing is passed over silently:
  * what is left out is told with its reason.
  */
-import { execFile } from 'node:child_process'
 import { type Dirent, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
-import { promisify } from 'node:util'
+import { listed, type Listed } from './git.ts'
 import { type IgnoreRules, parseIgnore } from './ignore-file.ts'
 
-export type FileToScan = { readonly path: string; readonly bytes: number }
+export type FileToScan = {
+  readonly path: string
+  readonly bytes: number
+  /** What the file is called where that is no UTF-8. */
+  readonly raw?: Uint8Array
+}
 
 export type SkipReason =
   | 'ignored'
@@ -18,8 +22,11 @@ export type SkipReason =
   | 'too large'
   | 'unreadable'
   | 'not a file'
-  | 'link out of reach'
+  | 'symbolic link'
   | 'vanished'
+  | 'not in this clone'
+  | 'encrypted'
+  | 'nested too deeply'
   | 'archive not readable'
 
 export type Skips = { add(reason: SkipReason, path: string): void }
@@ -30,8 +37,8 @@ export type WalkOptions = {
   readonly noIgnore?: boolean
 }
 
+const GIT_FOLDER = Buffer.from('.git')
 const IGNORE_FILES = ['.gitignore', '.ignore', '.cofferignore']
-const run = promisify(execFile)
 
 /** Throws an Error with the system's code where a path that was named cannot be looked at. */
 export async function* filesBelow(
@@ -42,63 +49,79 @@ export async function* filesBelow(
   for (const path of paths) {
     const stat = statSync(path)
     if (stat.isFile()) {
-      if (isNew(path, seen)) yield { path, bytes: stat.size }
-    } else if (stat.isDirectory()) {
-      const listed = options.noIgnore ? undefined : await listedByGit(path)
-      for (const file of listed ? fromGit(path, listed, options) : below(path, [], options)) {
-        if (isNew(file.path, seen)) yield file
-      }
-    } else options.skips.add('not a file', path)
+      if (isNew({ path, bytes: stat.size }, seen)) yield { path, bytes: stat.size }
+    } else if (stat.isDirectory()) yield* folder({ path }, seen, options)
+    else options.skips.add('not a file', path)
   }
 }
 
+async function* folder(
+  name: Named,
+  seen: Set<string>,
+  options: WalkOptions,
+): AsyncGenerator<FileToScan> {
+  const byGit = options.noIgnore || name.raw ? undefined : await listed(name.path)
+  if (byGit === undefined) {
+    for (const file of below(name, [], options)) if (isNew(file, seen)) yield file
+    return
+  }
+  for (const file of fromGit(name.path, byGit, options)) {
+    // A repository in the repository: a submodule, or a clone that somebody made here.
+    if (file.bytes === IS_FOLDER) yield* folder(file, seen, options)
+    else if (isNew(file, seen)) yield file
+  }
+}
+
+type Named = Pick<FileToScan, 'path' | 'raw'>
+const IS_FOLDER = -1
+const SLASH = Buffer.from('/')
+
+/** How the system is asked for it. */
+const fileOf = ({ path, raw }: Named) => (raw ? Buffer.from(raw) : path)
+
+/** A name below another; shown with marks where it is no UTF-8, and opened by its bytes. */
+function inFolder(parent: Named, name: Buffer): Named {
+  const text = name.toString('utf8')
+  const path = join(parent.path, text)
+  if (parent.raw === undefined && Buffer.from(text).equals(name)) return { path }
+  return { path, raw: Buffer.concat([Buffer.from(parent.raw ?? parent.path), SLASH, name]) }
+}
+
 /** The same file by two names is one file. */
-function isNew(path: string, seen: Set<string>): boolean {
-  const real = realOf(path)
+function isNew(file: FileToScan, seen: Set<string>): boolean {
+  const real = realOf(file)
   if (seen.has(real)) return false
   seen.add(real)
   return true
 }
 
-function realOf(path: string): string {
+function realOf(file: Named): string {
   try {
-    return realpathSync.native(path)
+    return realpathSync.native(fileOf(file), { encoding: 'latin1' })
   } catch {
-    return path
-  }
-}
-
-/** Names relative to the folder, or undefined where it is no part of a work tree. */
-async function listedByGit(folder: string): Promise<string[] | undefined> {
-  const args = ['-C', folder, 'ls-files', '-z', '--cached', '--others', '--exclude-standard']
-  try {
-    const { stdout } = await run('git', [...args, '--', '.'], {
-      encoding: 'buffer',
-      maxBuffer: 1024 ** 3,
-    })
-    const names = stdout.toString('utf8').split('\0')
-    names.pop()
-    // Git says nothing of what lies below an ignored folder; somebody has named that one.
-    return names.length === 0 ? undefined : [...new Set(names)]
-  } catch {
-    return undefined
+    return file.path
   }
 }
 
 function* fromGit(
-  folder: string,
-  names: readonly string[],
+  parent: string,
+  { names, ignored }: Listed,
   options: WalkOptions,
 ): Generator<FileToScan> {
-  const own = ignoreIn(folder, ['.cofferignore'])
+  for (const name of ignored) options.skips.add('ignored', join(parent, name.toString('utf8')))
+  const own = ignoreIn({ path: parent }, ['.cofferignore'])
+  const seen = new Set<string>()
   for (const name of names) {
-    const path = join(folder, name)
-    if (own && ignoredOnTheWay(own, name)) {
-      options.skips.add('ignored', path)
-      continue
+    const key = name.toString('latin1')
+    // A file in conflict is listed once for each side.
+    if (seen.has(key)) continue
+    seen.add(key)
+    const file = inFolder({ path: parent }, name)
+    if (own && ignoredOnTheWay(own, name.toString('utf8'))) options.skips.add('ignored', file.path)
+    else {
+      const there = fileAt(file, options)
+      if (there) yield there
     }
-    const file = fileAt(path, options)
-    if (file) yield file
   }
 }
 
@@ -113,27 +136,28 @@ function ignoredOnTheWay(rules: IgnoreRules, name: string): boolean {
 type Level = { readonly folder: string; readonly rules: IgnoreRules }
 
 function* below(
-  folder: string,
+  parent: Named,
   above: readonly Level[],
   options: WalkOptions,
 ): Generator<FileToScan> {
-  let entries: Dirent[]
+  let entries: Dirent<Buffer>[]
   try {
-    entries = readdirSync(folder, { withFileTypes: true })
+    entries = readdirSync(fileOf(parent), { withFileTypes: true, encoding: 'buffer' })
   } catch {
-    options.skips.add('unreadable', folder)
+    options.skips.add('unreadable', parent.path)
     return
   }
-  const rules = options.noIgnore ? undefined : ignoreIn(folder, IGNORE_FILES)
-  const levels = rules ? [...above, { folder, rules }] : above
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name)
-    if (entry.name === '.git' && above.length + entries.length > 0) continue
-    if (isIgnored(path, entry.isDirectory(), levels)) options.skips.add('ignored', path)
+  const rules = options.noIgnore ? undefined : ignoreIn(parent, IGNORE_FILES)
+  const levels = rules ? [...above, { folder: parent.path, rules }] : above
+  for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
+    // What is in it is history; -history reads that.
+    if (entry.name.equals(GIT_FOLDER)) continue
+    const named = inFolder(parent, entry.name)
+    if (isIgnored(named.path, entry.isDirectory(), levels)) options.skips.add('ignored', named.path)
     // A link to a folder is not followed: what it leads to is scanned under its own name, or not asked for.
-    else if (entry.isDirectory()) yield* below(path, levels, options)
+    else if (entry.isDirectory()) yield* below(named, levels, options)
     else {
-      const file = fileAt(path, options)
+      const file = fileAt(named, options)
       if (file) yield file
     }
   }
@@ -147,8 +171,9 @@ function isIgnored(path: string, isFolder: boolean, levels: readonly Level[]): b
   return false
 }
 
-function ignoreIn(folder: string, names: readonly string[]): IgnoreRules | undefined {
-  const texts = names.map((name) => textOf(join(folder, name))).filter((text) => text !== '')
+function ignoreIn(parent: Named, names: readonly string[]): IgnoreRules | undefined {
+  if (parent.raw) return undefined
+  const texts = names.map((name) => textOf(join(parent.path, name))).filter((text) => text !== '')
   return texts.length === 0 ? undefined : parseIgnore(texts.join('\n'))
 }
 
@@ -160,14 +185,15 @@ function textOf(path: string): string {
   }
 }
 
-function fileAt(path: string, { skips }: WalkOptions): FileToScan | undefined {
+function fileAt(named: Named, { skips }: WalkOptions): FileToScan | undefined {
   try {
-    const stat = lstatSync(path)
-    if (stat.isFile()) return { path, bytes: stat.size }
-    skips.add(stat.isSymbolicLink() ? 'link out of reach' : 'not a file', path)
+    const stat = lstatSync(fileOf(named))
+    if (stat.isFile()) return { ...named, bytes: stat.size }
+    if (stat.isDirectory()) return { ...named, bytes: IS_FOLDER }
+    skips.add(stat.isSymbolicLink() ? 'symbolic link' : 'not a file', named.path)
   } catch (error) {
     const gone = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    skips.add(gone ? 'vanished' : 'unreadable', path)
+    skips.add(gone ? 'vanished' : 'unreadable', named.path)
   }
   return undefined
 }

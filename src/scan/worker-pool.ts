@@ -6,10 +6,20 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type FingerprintIndex } from '../rules/fingerprints.ts'
 import { type Outcome } from './scan-bytes.ts'
+import { type FileToScan } from './walk.ts'
 
 export type Batch =
-  | { readonly files: readonly { readonly path: string; readonly bytes: number }[] }
-  | { readonly blobs: readonly { readonly path: string; readonly bytes: Uint8Array }[] }
+  | { readonly files: readonly FileToScan[] }
+  | {
+      readonly blobs: readonly {
+        readonly path: string
+        readonly commit?: string | undefined
+        readonly start: number
+        readonly end: number
+      }[]
+      /** Of all the blobs, in memory of its own: it is handed over to the thread, not copied. */
+      readonly bytes: Uint8Array<ArrayBuffer>
+    }
 
 /** One for each file or blob of the batch. */
 export type BatchOutcome = readonly Outcome[]
@@ -41,10 +51,8 @@ export function workerPool(options: ScannerOptions, threads = availableParalleli
   const workers = Array.from({ length: count }, () => {
     return { thread: new Worker(url, { workerData: options }), waiting: 0 }
   })
-  const open = new Map<
-    number,
-    { resolve: (outcome: BatchOutcome) => void; reject: (e: unknown) => void }
-  >()
+  const open = new Map<number, PromiseWithResolvers<BatchOutcome>>()
+  let broken: unknown
   for (const worker of workers) {
     worker.thread.on('message', ({ number, outcome }: Message) => {
       worker.waiting--
@@ -52,19 +60,24 @@ export function workerPool(options: ScannerOptions, threads = availableParalleli
       open.delete(number)
     })
     worker.thread.on('error', (error) => {
+      broken = error
       for (const { reject } of open.values()) reject(error)
     })
   }
   let number = 0
 
   function send(batch: Batch): Promise<BatchOutcome> {
-    const worker = workers.reduce((a, b) => (b.waiting < a.waiting ? b : a))
-    worker.waiting++
-    const mine = number++
-    const { promise, resolve, reject } = Promise.withResolvers<BatchOutcome>()
-    open.set(mine, { resolve, reject })
-    worker.thread.postMessage({ number: mine, batch })
-    return promise
+    const promise = Promise.withResolvers<BatchOutcome>()
+    // A thread that is gone answers nobody.
+    if (broken !== undefined) promise.reject(broken)
+    else {
+      const worker = workers.reduce((a, b) => (b.waiting < a.waiting ? b : a))
+      worker.waiting++
+      open.set(number, promise)
+      const transfer = 'bytes' in batch ? [batch.bytes.buffer] : []
+      worker.thread.postMessage({ number: number++, batch }, transfer)
+    }
+    return promise.promise
   }
 
   return {

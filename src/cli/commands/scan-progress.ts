@@ -11,15 +11,16 @@ const WIDTH = 30
 const AFTER_MS = 300
 const EVERY_MS = 100
 
-export function progress({ stderr, env }: Io): Progress {
-  const isTerminal = stderr.isTTY === true && env['TERM'] !== 'dumb'
+/** Undefined where nobody would see it: what it counts costs something. */
+export function progress({ stderr, env }: Io): Progress | undefined {
+  if (stderr.isTTY !== true || env['TERM'] === 'dumb') return undefined
   const began = performance.now()
   let last = began
   let shown = false
   return {
     update(done, total) {
       const now = performance.now()
-      if (!isTerminal || now - began < AFTER_MS || now - last < EVERY_MS) return
+      if (now - began < AFTER_MS || now - last < EVERY_MS) return
       last = now
       shown = true
       const part = total ? Math.min(1, done / total) : 0

@@ -74,21 +74,21 @@ async function runScan(at: At): Promise<number> {
     index,
     comments: !at.flags['no-comments'],
     noIgnore: at.flags['no-ignore'],
-    onProgress: bar.update,
+    ...(bar && { onProgress: bar.update }),
   }
   const reporter = FORMATS[at.flags.format as Format](outOf(at))
   let findings = 0
   try {
     for await (const finding of findingsFor(at, options)) {
       findings++
-      bar.clear()
+      bar?.clear()
       reporter.finding(shown(finding, at.flags.reveal))
     }
   } catch (error) {
     if (!(error instanceof GitError)) throw error
     throw new CliError(`scan: ${error.message}`, { exit: 2 })
   } finally {
-    bar.clear()
+    bar?.clear()
   }
   refuseNothing(tally, at)
   reporter.end({ tally, findings, rules: ALL_RULES.length, version: COFFER_VERSION })

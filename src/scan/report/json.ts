@@ -1,4 +1,5 @@
 /** JSON: one document, or one object a line. */
+import { type Counted } from '../scan.ts'
 import { type Out, type Reporter, type Shown, type Summary } from './report.ts'
 
 /** What programs read. Names are kept for good. */
@@ -21,6 +22,7 @@ export function fields(finding: Shown): Record<string, unknown> {
       email: commit.email,
       date: commit.date,
     }),
+    ...(finding.verified && { verified: finding.verified }),
     ...(known && {
       vault: { path: known.path, field: known.field, version: known.version, live: known.live },
     }),
@@ -28,11 +30,11 @@ export function fields(finding: Shown): Record<string, unknown> {
 }
 
 export function summaryOf({ tally, findings, rules }: Summary): Record<string, unknown> {
-  const skipped = [...tally.skipped].map(([reason, { count, examples }]) => {
-    return { reason, count, examples }
-  })
+  const told = (counts: ReadonlyMap<string, Counted>) =>
+    [...counts].map(([reason, { count, examples }]) => ({ reason, count, examples }))
+  const [skipped, left_out] = [told(tally.skipped), told(tally.leftOut)]
   const { files, bytes, blobs, commits, allowed } = tally
-  return { findings, files, bytes, blobs, commits, rules, allowed, skipped }
+  return { findings, files, bytes, blobs, commits, rules, allowed, skipped, left_out }
 }
 
 export function jsonl(out: Out): Reporter {

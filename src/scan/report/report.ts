@@ -26,6 +26,7 @@ export type Out = {
 /** A finding as it may be printed: `value` is masked unless that was asked for. */
 export type Shown = Omit<Finding, 'secret' | 'context'> & {
   readonly value: string
+  /** The line, and where in it the value stands. */
   readonly context: { readonly text: string; readonly at: number; readonly length: number }
 }
 
@@ -49,28 +50,13 @@ export const FORMATS = {
 
 export type Format = keyof typeof FORMATS
 
-/** Other secrets may stand in the same line, so all of the line but the finding is as it was found. */
-export function shown(finding: Finding, reveal: boolean): Shown {
-  const { secret, context, ...about } = finding
+export function shown({ secret, context, ...about }: Finding, reveal: boolean): Shown {
   const value = reveal ? secret : masked(secret)
-  const visible = secret.split(/\r?\n/, 1)[0]!
-  const rest = context.text.slice(context.at + visible.length)
-  const first = value.split(/\r?\n/, 1)[0]!
-  return {
-    ...about,
-    value,
-    context: {
-      text: printable(
-        context.text.slice(0, context.at) + first + (reveal ? rest : hideIn(rest, secret)),
-      ),
-      at: printable(context.text.slice(0, context.at)).length,
-      length: first.length,
-    },
-  }
+  const first = printable(value.split(/\r?\n/, 1)[0]!)
+  const before = printable(context.before)
+  const text = before + first + printable(context.after)
+  return { ...about, value, context: { text, at: before.length, length: first.length } }
 }
-
-/** The same secret once more, later in the line. */
-const hideIn = (text: string, secret: string) => text.replaceAll(secret, masked(secret))
 
 /** What a file holds must not steer a terminal. */
 export const printable = (text: string): string =>

@@ -56,17 +56,22 @@ export function closing({ tally, findings, rules }: Summary): string[] {
   const lines = [
     `${findings === 0 ? 'No secrets found' : count(findings, 'finding')}: ${looked.join(', ')}`,
   ]
+  for (const [why, { count: many, examples }] of tally.leftOut) {
+    lines.push(`Left out, ${why}: ${many} (${someOf(examples, many)})`)
+  }
   if (tally.allowed > 0) lines.push(`Allowed by a comment: ${tally.allowed}`)
   for (const [reason, { count: many, examples }] of tally.skipped) {
-    if (reason === 'ignored' || reason === 'empty') {
+    if (reason === 'empty') {
       lines.push(`Skipped, ${reason}: ${many}`)
       continue
     }
-    const some = examples.slice(0, PATHS_MAX).map(printable).join(', ')
-    lines.push(`Skipped, ${reason}: ${many} (${some}${many > PATHS_MAX ? ', …' : ''})`)
+    lines.push(`Skipped, ${reason}: ${many} (${someOf(examples, many)})`)
   }
   return lines
 }
+
+const someOf = (examples: readonly string[], many: number) =>
+  examples.slice(0, PATHS_MAX).map(printable).join(', ') + (many > PATHS_MAX ? ', …' : '')
 
 const count = (many: number, noun: string) =>
   `${many.toLocaleString('en-US')} ${noun}${many === 1 ? '' : 's'}`

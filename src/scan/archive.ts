@@ -1,0 +1,187 @@
+/**
+ * What is inside archives: the zip family (jar, war, docx, whl, nupkg …), tar, and gzip around
+ * anything. Sizes are what was read, never what a header says, and all has an end: an archive made to
+ * fill a memory is read up to its limit and named.
+ *
+ * ZIP: APPNOTE 6.3.10, by the central directory. tar: POSIX ustar, with pax and GNU long names.
+ */
+import { gunzipSync, inflateRawSync } from 'node:zlib'
+
+export type Entry = { readonly name: string; readonly bytes: Buffer }
+
+/** What may still be unpacked. One for an archive and all archives in it, or they would multiply. */
+export type Budget = { bytes: number; entries: number }
+
+type Limits = { readonly budget: Budget; readonly entryBytesMax: number }
+
+/** Given instead of an entry that could not be read; without a name: of the archive. */
+export type Trouble = {
+  readonly trouble: 'too large' | 'encrypted' | 'archive not readable'
+  readonly name: string | undefined
+}
+
+export const isArchive = (bytes: Buffer): boolean => isZip(bytes) || isGzip(bytes) || isTar(bytes)
+
+const isZip = (bytes: Buffer) =>
+  bytes.length >= 22 &&
+  (bytes.readUInt32LE(0) === 0x04034b50 || bytes.readUInt32LE(0) === 0x06054b50)
+const isGzip = (bytes: Buffer) => bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8
+const isTar = (bytes: Buffer) =>
+  bytes.length >= 512 && bytes.toString('latin1', 257, 262) === 'ustar'
+
+export function* entriesOf(
+  bytes: Buffer,
+  name: string,
+  limits: Limits,
+): Generator<Entry | Trouble> {
+  try {
+    if (isGzip(bytes)) yield* unzipped(bytes, name, limits)
+    else if (isZip(bytes)) yield* zipEntries(bytes, limits)
+    else yield* tarEntries(bytes, limits)
+  } catch (error) {
+    yield { trouble: troubleOf(error), name: undefined }
+  }
+}
+
+class Spent extends Error {}
+
+/** Throws on what is none of the archive's own faults. */
+function troubleOf(error: unknown): Trouble['trouble'] {
+  if (error instanceof Spent) return 'too large'
+  // Errors of zlib have a code.
+  const hasCode = typeof (error as { code?: unknown }).code === 'string'
+  if (error instanceof RangeError || hasCode) return 'archive not readable'
+  throw error
+}
+
+function spend(budget: Budget, bytes: number): void {
+  budget.bytes -= bytes
+  budget.entries--
+  if (budget.bytes < 0 || budget.entries < 0) throw new Spent()
+}
+
+/** zlib stops at the limit: what is larger is never in memory. */
+function inflate(
+  unpack: (options: { maxOutputLength: number }) => Buffer,
+  { budget, entryBytesMax }: Limits,
+): Buffer {
+  const maxOutputLength = Math.max(1, Math.min(budget.bytes, entryBytesMax))
+  try {
+    const bytes = unpack({ maxOutputLength })
+    spend(budget, bytes.length)
+    return bytes
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+    // It was unpacked so far, and thousands of them would take hours.
+    spend(budget, maxOutputLength)
+    throw new Spent()
+  }
+}
+
+function* unzipped(bytes: Buffer, name: string, limits: Limits): Generator<Entry> {
+  const inner = name.replace(/^.*\//s, '').replace(/\.tgz$/i, '.tar').replace(/\.gz$/i, '')
+  yield { name: inner, bytes: inflate((options) => gunzipSync(bytes, options), limits) }
+}
+
+const END_OF_DIRECTORY = 0x06054b50
+const DIRECTORY_ENTRY = 0x02014b50
+const COMMENT_MAX = 65_535
+const STORED = 0
+const DEFLATED = 8
+
+/** In place of a size or an offset: the real one is in a zip64 field. */
+const SEE_ZIP64 = 0xffff_ffff
+const ENCRYPTED = 1
+
+function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> {
+  const end = endOfDirectory(bytes)
+  let at = bytes.readUInt32LE(end + 16)
+  const count = bytes.readUInt16LE(end + 10)
+  if (at === SEE_ZIP64 || count === 0xffff) throw new RangeError('zip64')
+  for (let i = 0; i < count; i++) {
+    if (bytes.readUInt32LE(at) !== DIRECTORY_ENTRY) throw new RangeError('no entry of a directory')
+    const [flags, method] = [bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10)]
+    const packed = bytes.readUInt32LE(at + 20)
+    const nameLength = bytes.readUInt16LE(at + 28)
+    const offset = bytes.readUInt32LE(at + 42)
+    const name = bytes.toString('utf8', at + 46, at + 46 + nameLength)
+    at += 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32)
+    if (name.endsWith('/')) continue
+    if ((flags & ENCRYPTED) !== 0) {
+      yield { trouble: 'encrypted', name }
+      continue
+    }
+    try {
+      if (packed === SEE_ZIP64 || offset === SEE_ZIP64) throw new RangeError('zip64')
+      const from = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28)
+      const raw = bytes.subarray(from, from + packed)
+      if (raw.length < packed) throw new RangeError('cut off')
+      yield { name, bytes: inflate(unpackerOf(method, raw), limits) }
+    } catch (error) {
+      // One that cannot be read says nothing about the next.
+      yield { trouble: troubleOf(error), name }
+      if (limits.budget.bytes < 0 || limits.budget.entries < 0) return
+    }
+  }
+}
+
+function unpackerOf(method: number, raw: Buffer) {
+  if (method === STORED) return () => raw
+  if (method !== DEFLATED) throw new RangeError('packed in another way')
+  return (options: { maxOutputLength: number }) => inflateRawSync(raw, options)
+}
+
+function endOfDirectory(bytes: Buffer): number {
+  for (let at = bytes.length - 22; at >= Math.max(0, bytes.length - 22 - COMMENT_MAX); at--) {
+    if (bytes.readUInt32LE(at) === END_OF_DIRECTORY) return at
+  }
+  throw new RangeError('no end of a directory')
+}
+
+const BLOCK = 512
+
+function* tarEntries(bytes: Buffer, { budget }: Limits): Generator<Entry | Trouble> {
+  let long: string | undefined
+  for (let at = 0; at + BLOCK <= bytes.length;) {
+    const head = bytes.subarray(at, at + BLOCK)
+    if (head.every((byte) => byte === 0)) return
+    const size = sizeOf(head)
+    const from = at + BLOCK
+    const content = bytes.subarray(from, from + size)
+    at = from + Math.ceil(size / BLOCK) * BLOCK
+    const kind = String.fromCharCode(head[156]!)
+    if (kind === 'L') long = textOf(content)
+    else if (kind === 'x') long = paxPath(content.toString('utf8')) ?? long
+    else {
+      const prefix = textOf(head.subarray(345, 500))
+      const short = textOf(head.subarray(0, 100))
+      const name = long ?? (prefix === '' ? short : `${prefix}/${short}`)
+      long = undefined
+      if (kind !== '0' && kind !== '\0') continue
+      if (content.length < size) {
+        yield { trouble: 'archive not readable', name }
+        return
+      }
+      spend(budget, size)
+      yield { name, bytes: content }
+    }
+  }
+}
+
+const textOf = (field: Buffer) => {
+  const end = field.indexOf(0)
+  return field.toString('utf8', 0, end < 0 ? field.length : end)
+}
+
+/** Octal digits, or (GNU) a number with its first bit set. */
+function sizeOf(head: Buffer): number {
+  if ((head[124]! & 0x80) !== 0) {
+    const size = head.readUIntBE(130, 6)
+    return size
+  }
+  const size = Number.parseInt(textOf(head.subarray(124, 136)).trim() || '0', 8)
+  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('no size in a header')
+  return size
+}
+
+const paxPath = (records: string) => /(?:^|\n)\d+ path=([^\n]*)\n/.exec(records)?.[1]
