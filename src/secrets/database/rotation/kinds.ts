@@ -118,6 +118,14 @@ export function staticKind(strategy: Strategy): RotationKind {
     discard: (job, candidate, standing) =>
       on(job, ({ rotor }) => rotor.discard(loginOf(candidate), heldOf(standing))),
     reapply: (job, current) => on(job, ({ rotor }) => rotor.reapply(loginOf(current))),
+    // The login that was served last stays, as with Vault. The one before is known to nobody who could
+    // end it later.
+    async retire(job, { current, previous }) {
+      if (!current || !previous) return
+      await on(job, ({ rotor }) =>
+        rotor.revoke(loginOf(previous.credential), loginOf(current.credential)),
+      )
+    },
   }
 }
 
