@@ -16,7 +16,7 @@ function house(lease: Partial<Reply> = {}) {
   const fake: Fake = { reads: 0, renewals: 0, lease, fails: undefined }
   const replyOf = (data: Reply['data']): Reply => ({
     ...{ data, warnings: [], leaseId: undefined, leaseSeconds: 0, renewable: false },
-    ...{ auth: undefined, wrapInfo: undefined },
+    ...{ auth: undefined, wrapInfo: undefined, generation: undefined },
     ...fake.lease,
   })
   const client = {

@@ -114,7 +114,7 @@ export function expiry(parts: ExpiryParts): Expiry {
     try {
       await parts.trim?.(inTurn)
     } catch (error) {
-      reportOnce('trim', `old events cannot be dropped: ${messageOf(error)}`)
+      reportOnce('trim', `old events cannot be dropped: ${troubleOf(error)}`)
     }
   }
 
