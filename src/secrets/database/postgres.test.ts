@@ -90,19 +90,23 @@ test(
   },
 )
 
-test('a static role that is deleted leaves the login that was served last, and no other', skip, async () => {
-  const { core, done, served, app, state } = await house()
-  await done('write', 'database/static-roles/app', { db_name: 'db', username: app, ...QUICK })
-  const first = await served('app')
-  await done('write', 'database/rotate-role/app')
-  const second = await served('app')
-  ok(await server.takes(first.username, first.password))
-  await done('delete', 'database/static-roles/app')
-  equal(await state('app'), 'none')
-  equal(await server.takes(first.username, first.password), false)
-  ok(await server.takes(second.username, second.password))
-  await core.close()
-})
+test(
+  'a static role that is deleted leaves the login that was served last, and no other',
+  skip,
+  async () => {
+    const { core, done, served, app, state } = await house()
+    await done('write', 'database/static-roles/app', { db_name: 'db', username: app, ...QUICK })
+    const first = await served('app')
+    await done('write', 'database/rotate-role/app')
+    const second = await served('app')
+    ok(await server.takes(first.username, first.password))
+    await done('delete', 'database/static-roles/app')
+    equal(await state('app'), 'none')
+    equal(await server.takes(first.username, first.password), false)
+    ok(await server.takes(second.username, second.password))
+    await core.close()
+  },
+)
 
 test('20 migrations by alternating logins leave all in one hand', skip, async () => {
   const { core, done, served, app, pass } = await house()
