@@ -6,7 +6,15 @@ import { entriesNow } from '../entries-now.ts'
 import { entriesUnder, type Mount } from '../mounts.ts'
 import { type Home, scopeOfHome } from '../namespaces.ts'
 import { passwordBy } from '../sys/password-policies.ts'
-import { blocks, forgetGeneration, holdersOf, holdersPath, shownHolders } from './holders.ts'
+import {
+  blocks,
+  forgetGeneration,
+  goneHolders,
+  type HolderEntry,
+  holdersOf,
+  holdersPath,
+  shownHolders,
+} from './holders.ts'
 import { checkChange } from './invariants.ts'
 import { nextStep } from './machine.ts'
 import { removeAll } from '../mounts.ts'
@@ -175,8 +183,27 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
       log('warn', `rotation of ${mount.view.path}${entry.path}: ${change.log}`)
     }
     if (typeof done === 'string') return done
+    if (change.prune) await prune(found)
     memoOf(storedAt(home, id)).fresh = change.fresh ? done.step : undefined
     return 'changed'
+  }
+
+  /** Found beside the transaction, which then depends on those few alone. */
+  async function prune({ entry, home }: Found): Promise<void> {
+    const now = clock.now()
+    const aside = await begin()
+    if (!aside) return
+    const judge = { tx: aside, tokens, now }
+    const gone = await goneHolders(scopeOfHome(aside, home), entry, judge)
+    if (gone.length === 0) return
+    await duty.inTurn(async (tx) => {
+      const scope = scopeOfHome(tx, home)
+      for (const path of gone) {
+        const holder = await scope.get<HolderEntry>(path)
+        // One that has come back meanwhile stays.
+        if (holder && holder.at < now) scope.remove(path)
+      }
+    })
   }
 
   async function somebodyHolds(tx: Tx, { entry, home }: Found): Promise<boolean> {

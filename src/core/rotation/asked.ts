@@ -119,7 +119,8 @@ async function adopted(work: Work, given: Readonly<Record<string, unknown>>): Pr
 export async function lookForDrift(work: Work): Promise<Step> {
   const { entry, kind } = work
   const { credential } = entry.current!
-  return seen(work, await work.tried((job) => kind.probe(job, credential)))
+  const change = seen(work, await work.tried((job) => kind.probe(job, credential)))
+  return { ...change, prune: true }
 }
 
 const DRIFT: Record<Probe['outcome'], Drift> = {

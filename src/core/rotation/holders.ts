@@ -158,6 +158,32 @@ export function nameOf({ kind, name, app, address }: Holder): string {
   return `${kind} ${who}${address === '' ? '' : ` (${address})`}`
 }
 
+/** So many at a time; the next look takes the next ones. */
+const PRUNED_MAX = 500
+const SILENT_MS = 7 * 24 * 3_600_000
+
+/**
+ * Readers whose token has ended, and clients of which nothing was heard for a week: with many short
+ * logins there would be more of them each day.
+ */
+export async function goneHolders(
+  scope: Scope,
+  entry: RotationEntry,
+  judge: Judge,
+): Promise<string[]> {
+  const under = holdersPath(idOfEntry(entry))
+  const gone: string[] = []
+  for (const name of await scope.list(under)) {
+    const holder = await scope.get<HolderEntry>(under + name)
+    if (!holder) continue
+    const silent = holder.at + SILENT_MS <= judge.now
+    const over = holder.kind === 'client' ? silent : !(await tokenLives(holder, judge))
+    if (over && !(await blocks(holder, entry, judge))) gone.push(under + name)
+    if (gone.length === PRUNED_MAX) break
+  }
+  return gone
+}
+
 /** Forgets who held a generation that is revoked. */
 export async function forgetGeneration(
   scope: Scope,

@@ -221,3 +221,19 @@ test('an emergency waits so long and no longer, and ends the sessions', async ()
   )
   notEqual((await house.served('app')).password, house.old.password)
 })
+
+test('readers whose token has ended are forgotten, and those who live are not', async () => {
+  const house = await rotationHouse()
+  await house.declare('app', { drift: 60, reader_hold: 90_000 })
+  await house.ask('write', 'sys/policies/acl/app', {
+    policy: 'path "fake/*" { capabilities = ["read"] }',
+  })
+  for (const ttl of ['30s', '30s', '10h']) {
+    const made = await house.ask('write', 'auth/token/create', { policies: ['app'], ttl })
+    const { client_token: token } = made.body['auth'] as { client_token: string }
+    await house.ask('read', PATH, {}, { token })
+  }
+  equal((await status(house)).holders.length, 3)
+  await house.pass(130)
+  equal((await status(house)).holders.length, 1)
+})

@@ -74,7 +74,7 @@ function laggards(work: Work, blocking: readonly Holder[], nacked: readonly Hold
     const note = `cannot use generation ${entry.current!.number}: ${names(nacked)}`
     return hold(work, 'nack', note)
   }
-  if (entry.held) return { pause: pollPause(work) }
+  if (entry.held && entry.held.reason !== 'nack') return { pause: pollPause(work) }
   const { maxGraceSeconds } = rulesOf(entry.rules, entry.timing)
   const waited = now >= entry.previous!.replacedAt + maxGraceSeconds * 1000
   if (!waited && now < (entry.nextAt ?? Infinity)) return { pause: pollPause(work) }

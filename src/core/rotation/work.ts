@@ -55,6 +55,8 @@ export type Change = {
   readonly remove?: true
   /** This generation is revoked: its holders are forgotten. */
   readonly forget?: number
+  /** Those who are holders no more are forgotten, now and then. */
+  readonly prune?: true
   readonly events?: readonly { readonly type: string; readonly generation: number }[]
   /** For the operator's log. */
   readonly log?: string
