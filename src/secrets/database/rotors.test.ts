@@ -110,6 +110,8 @@ test(
     await rotor.softRevoke(old, current)
     equal((await session.query('SELECT 1 AS one')).rows[0].one, 1)
     equal(await server.takes(old.username, old.password), false)
+    // The server writes its log when it comes to it.
+    while ((await rotor.refusedSince!(old, since)) === 0) await new Promise(setImmediate)
     equal(await rotor.refusedSince!(old, since), 1)
     equal(await rotor.refusedSince!(old, Date.now() + 3_600_000), 0)
     equal(await rotor.refusedSince!(current, since), 0)
