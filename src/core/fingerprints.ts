@@ -4,11 +4,17 @@
  * no value does.
  */
 import { type Keyring } from '../barrier/keyring.ts'
+import { type Scope } from '../barrier/space.ts'
 import { ed25519Signer, type Signer } from '../crypto/ed25519.ts'
+import { Failure } from '../kit/failure.ts'
 import { type Leaf } from '../kit/tree.ts'
 import { isObject, isRawJson, parseJson } from '../lib/json.ts'
 import { type IndexedValue, makeIndex } from '../rules/fingerprints.ts'
+import { type Core } from './core.ts'
+import { rotationsIn } from './rotation/record.ts'
+import { fullPathOf, mayThere } from './rotation/subject.ts'
 import { asFolder, leavesOf, type Spot, type TreeView } from './tree-view.ts'
+import { type Turn } from './turn.ts'
 
 /** An index is made in memory and in one go. */
 const SECRETS_MAX = 20_000
@@ -27,13 +33,10 @@ export type SignedIndex = {
 
 export async function fingerprintsBelow(
   view: TreeView,
-  asked: { path: string; now: number; keyring: Keyring },
+  asked: { path: string; now: number; keyring: Keyring; more: readonly IndexedValue[] },
 ): Promise<SignedIndex> {
-  const starts =
-    asked.path === ''
-      ? (await view.roots()).map((spot) => ({ spot, prefix: spot.mount.entry.path }))
-      : [{ spot: asFolder(await view.at(asked.path)), prefix: folder(asked.path) }]
-  const values: IndexedValue[] = []
+  const starts = await startsOf(view, asked)
+  const values: IndexedValue[] = [...asked.more]
   let secrets = 0
   let truncated = false
   for await (const { spot, path } of leavesOf(view, starts, { note: true })) {
@@ -58,11 +61,53 @@ export async function fingerprintsBelow(
   }
 }
 
+async function startsOf(view: TreeView, { path, more }: { path: string; more: readonly object[] }) {
+  if (path === '') {
+    return (await view.roots()).map((spot) => ({ spot, prefix: spot.mount.entry.path }))
+  }
+  try {
+    return [{ spot: asFolder(await view.at(path)), prefix: folder(path) }]
+  } catch (error) {
+    // A mount that keeps nothing at paths, but has rotations that the caller may read.
+    if (more.length > 0 && error instanceof Failure && error.code === 'bad_request') return []
+    throw error
+  }
+}
+
 const folder = (path: string) => (path.endsWith('/') ? path : `${path}/`)
 
 /** Live values last: of a value in two places, the live one is told of. */
 const inOrder = (values: readonly IndexedValue[]) =>
   values.toSorted((a, b) => Number(a.live) - Number(b.live) || a.version - b.version)
+
+/** What rotations serve, and have served: a value that was served is not forgotten when it is revoked. */
+export async function rotatedBelow(
+  turn: Turn,
+  { core, scope, path }: { core: Core; scope: Scope; path: string },
+): Promise<IndexedValue[]> {
+  const found: IndexedValue[] = []
+  const { mounts } = await core.mounts.table(scope)
+  for (const { path: at } of mounts) {
+    const mount = await core.mounts.at(scope, at)
+    if (!mount?.engine.rotations) continue
+    for (const entry of await rotationsIn(scope, mount.entry.uuid)) {
+      const kind = mount.engine.rotations[entry.of]
+      const full = fullPathOf(mount, entry)
+      if (!kind || !isBelow(full, path) || !mayThere(turn, { mount, kind, entry }, 'read')) continue
+      const served = [entry.current, entry.previous, ...entry.spent].filter(
+        (one) => one !== undefined,
+      )
+      for (const { number, credential } of served) {
+        const about = { path: full, version: number, live: number === entry.current?.number }
+        for (const [field, value] of textsIn(credential)) found.push({ ...about, field, value })
+      }
+    }
+  }
+  return found
+}
+
+const isBelow = (full: string, path: string) =>
+  path === '' || full === path || full.startsWith(folder(path))
 
 async function valuesAt(
   view: TreeView,

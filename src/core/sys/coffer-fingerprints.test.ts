@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { rotationHouse } from '../../../test/support/rotation-house.ts'
 import { testCore, type TestCore } from '../../../test/support/test-core.ts'
 import { ed25519Verifier } from '../../crypto/ed25519.ts'
 import { formsOf } from '../../rules/encodings.ts'
@@ -109,4 +110,26 @@ test('each secret that goes into the fingerprints has its entry in the audit log
   for (const path of ['secret/data/app/db', 'secret/data/app/web'])
     ok(paths.includes(path), String(paths))
   ok(!paths.includes('secret/data/other'))
+})
+
+test('fingerprints know what a rotation serves, and what it has served', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  const first = await house.served('app')
+  await house.pass(3_000)
+  equal(
+    (await house.ask('write', 'sys/coffer/rotate/now/fake/static-creds/app', { wait: 'none' }))
+      .status,
+    200,
+  )
+  await house.pass(60)
+  const second = await house.served('app')
+  ok(first.password !== second.password)
+  for (const path of ['', 'fake', 'fake/static-creds/app']) {
+    const signed = await indexOf(house, path)
+    const known = (password: string) => opened(signed).find(Buffer.from(`p=${password};`))[0]?.ref
+    const at = { path: 'fake/static-creds/app', field: 'password' }
+    deepEqual(known(first.password), { ...at, version: 1, live: false }, path)
+    deepEqual(known(second.password), { ...at, version: 2, live: true }, path)
+  }
 })

@@ -4,7 +4,7 @@ import { type Endpoint, endpoint } from '../../kit/engine.ts'
 import { Failure } from '../../kit/failure.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
-import { fingerprintsBelow } from '../fingerprints.ts'
+import { fingerprintsBelow, rotatedBelow } from '../fingerprints.ts'
 import { scopeIn } from '../namespaces.ts'
 import { treeView } from '../tree-view.ts'
 import { turnOf } from '../turn.ts'
@@ -36,7 +36,11 @@ async function indexFor(call: Call<never>, core: Core, path: string) {
   const aside = await core.begin(false)
   const keyring = core.keeper.space?.keyring
   if (!aside || !keyring) throw new Failure('sealed')
-  const view = treeView(call, core, scopeIn(aside, turnOf(call).ns))
-  const asked = { path: path.replace(/^\//, ''), now: call.now, keyring }
+  const turn = turnOf(call)
+  const scope = scopeIn(aside, turn.ns)
+  const view = treeView(call, core, scope)
+  const below = path.replace(/^\//, '')
+  const more = await rotatedBelow(turn, { core, scope, path: below })
+  const asked = { path: below, now: call.now, keyring, more }
   return { ...(await fingerprintsBelow(view, asked)) }
 }
