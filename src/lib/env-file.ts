@@ -106,12 +106,13 @@ function bare(text: string, start: number): Found {
   return { raw: text.slice(start, end), end }
 }
 
-/** Only double quotes know an escape, and only for the ends of lines; a backslash has none itself. */
+/**
+ * Only double quotes know an escape, and only for the ends of lines; a backslash has none itself. Quotes
+ * around a whole line are taken off too, as dotenv does: U+2028 begins one in a value without a newline.
+ */
 function unquoted(raw: string): string {
-  const quote = raw[0] ?? ''
-  const closed = /['"`]/.test(quote) && raw.length > 1 && raw.endsWith(quote)
-  const value = closed ? raw.slice(1, -1) : raw
-  return quote === '"' ? value.replaceAll('\\n', '\n').replaceAll('\\r', '\r') : value
+  const value = raw.replaceAll(/^(['"`])([^]*)\1$/gm, '$2')
+  return raw.startsWith('"') ? value.replaceAll('\\n', '\n').replaceAll('\\r', '\r') : value
 }
 
 /** What is safe without quotes, in this format and for a shell. */

@@ -111,7 +111,9 @@ test('allowListMethod() refuses a first LIST whose first letters came by themsel
   ] as const) {
     for (let cut = 1; cut < 8; cut++) {
       const text = `${word} ${REST}`
-      const said = await methods(text.slice(0, cut), 5, text.slice(cut))
+      // Long enough that a busy machine does not put the two pieces together.
+      const pause = cut <= passed ? 150 : 5
+      const said = await methods(text.slice(0, cut), pause, text.slice(cut))
       deepEqual(said, cut <= passed ? [] : [word], `cut after ${cut}`)
     }
   }

@@ -33,6 +33,8 @@ const NO_SECRETS: Record<string, string> = {
   'src/auth/jwt/fetched-keys.ts: known.get(key === fetched': 'objects of a cache',
   'src/auth/approle/role.ts: old !== digest': 'of a role that is written, by who may read it',
   'src/barrier/page.ts: Buffer.compare(': 'names in their order',
+  'src/core/foreign.ts: one.key === key': 'names of changes',
+  'src/core/rotation/ack.ts: ownerOf(token': 'ids of tokens and entities',
   'src/barrier/space.ts: key === KEYRING_KEY': 'keys of the store',
 }
 
