@@ -4,7 +4,8 @@
  */
 import { type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { type NamedValue, redactStream } from './redact-stream.ts'
+import { type Scrubber } from '../scrub/scrubber.ts'
+import { scrubStream } from '../scrub/stream.ts'
 
 export type Output = {
   /**
@@ -16,12 +17,8 @@ export type Output = {
 
 const QUIET_MS = 1_000
 
-export function redactedOutput(
-  from: Readable,
-  to: Writable,
-  secrets: Iterable<NamedValue>,
-): Output {
-  const redactor = redactStream(secrets)
+export function redactedOutput(from: Readable, to: Writable, scrubber: Scrubber): Output {
+  const redactor = scrubStream(scrubber)
   let quiet = false
   from.on('data', () => (quiet = false))
   from.pipe(redactor).pipe(to, { end: false })

@@ -6,14 +6,14 @@ import { type LoadOptions, loadConfig } from '../client/load-config.ts'
 import { ConfigError } from '../client/errors.ts'
 import { hasReference, parseReference, parseTemplate, type Reference } from '../client/reference.ts'
 import { reveal } from '../client/loaded.ts'
-import { type NamedValue } from './redact-stream.ts'
+import { type KnownValue } from '../scrub/known-values.ts'
 
 export type Env = Readonly<Record<string, string>>
 
 export type ResolvedEnv = {
   readonly env: Env
   /** What must not be printed: whole values, and the parts of those that hold a reference inside. */
-  readonly secrets: readonly NamedValue[]
+  readonly secrets: readonly KnownValue[]
   /** Every reference that was resolved; a secret that is named twice is in here twice. */
   readonly references: readonly Reference[]
 }
@@ -68,7 +68,7 @@ function refuseNull(values: Env): void {
 }
 
 /** Inside a URL the value stands encoded, and a program may print it either way. */
-function partsNamed(name: string, inner: readonly string[]): NamedValue[] {
+function partsNamed(name: string, inner: readonly string[]): KnownValue[] {
   return inner.flatMap((value) => [value, encoded(value)]).map((value) => ({ value, name }))
 }
 

@@ -8,8 +8,9 @@ import { once } from 'node:events'
 import { constants } from 'node:os'
 import { type Writable } from 'node:stream'
 import { type Clock } from '../lib/clock.ts'
+import { createScrubber, type Scrubber } from '../scrub/scrubber.ts'
 import { redactedOutput } from './redacted-output.ts'
-import { type ResolvedEnv } from './resolve-env.ts'
+import { type Env, type ResolvedEnv } from './resolve-env.ts'
 
 export type SuperviseOptions = {
   readonly command: readonly string[]
@@ -57,12 +58,15 @@ export function supervise(options: SuperviseOptions): Supervised {
   let next: ResolvedEnv | undefined
   let ending = false
   let cancelKill = () => {}
+  // One for all starts: a value of before is a secret until it is revoked, and longer in old logs.
+  const scrubber = createScrubber()
   const { promise: ended, resolve, reject } = Promise.withResolvers<number>()
   // Whoever looks at it late must not be beaten by the unhandled rejection.
   ended.catch(() => {})
 
   const start = (resolved: ResolvedEnv) => {
-    const started = launch(options, resolved)
+    for (const secret of resolved.secrets) scrubber.add({ ...secret, force: true })
+    const started = launch(options, resolved.env, scrubber)
     child = started.child
     started.exited.then((code) => {
       cancelKill()
@@ -105,7 +109,7 @@ export function supervise(options: SuperviseOptions): Supervised {
 
 type Launched = { child: ChildProcess; exited: Promise<number> }
 
-function launch({ command, ...to }: SuperviseOptions, { env, secrets }: ResolvedEnv): Launched {
+function launch({ command, ...to }: SuperviseOptions, env: Env, scrubber: Scrubber): Launched {
   const [file = '', ...args] = command
   const through = (stream: Writable | undefined) => (stream ? 'pipe' : 'inherit')
   const child = spawn(file, args, {
@@ -113,8 +117,8 @@ function launch({ command, ...to }: SuperviseOptions, { env, secrets }: Resolved
     stdio: ['inherit', through(to.stdout), through(to.stderr)],
   })
   const outputs = [
-    ...(child.stdout && to.stdout ? [redactedOutput(child.stdout, to.stdout, secrets)] : []),
-    ...(child.stderr && to.stderr ? [redactedOutput(child.stderr, to.stderr, secrets)] : []),
+    ...(child.stdout && to.stdout ? [redactedOutput(child.stdout, to.stdout, scrubber)] : []),
+    ...(child.stderr && to.stderr ? [redactedOutput(child.stderr, to.stderr, scrubber)] : []),
   ]
   const exited = (async () => {
     try {

@@ -32,12 +32,19 @@ export type Held = {
 export function held(scrubber: Scrubber, { rules }: { rules: boolean }): Held {
   let buffer: Buffer = Buffer.alloc(0)
   let sent = 0
+  /** What was printed last is a label. */
+  let covered = false
 
   /** Prints up to `until` and keeps what is after `keep`. */
   function print(cuts: readonly Cut[], until: number, keep: number): Uint8Array {
-    const out = replaced(buffer, cuts, sent, until)
+    const out = replaced(buffer, cuts, { from: sent, to: until, covered })
     let told = Math.max(sent, until)
-    for (const { start, end } of cuts) if (start < until) told = Math.max(told, end)
+    if (told > sent) covered = false
+    for (const { start, end } of cuts) {
+      if (start >= until || end < told || end <= sent) continue
+      told = end
+      covered = true
+    }
     buffer = buffer.subarray(keep)
     sent = told - keep
     return out

@@ -10,6 +10,11 @@ export type KnownValue = {
   readonly value: string
   /** Where it is kept, e.g. `secret/app/db#password v7`. Not secret; printed in its place. */
   readonly name: string
+  /**
+   * Look for it also when it is short or plain, down to four bytes: it is known to be printed nowhere
+   * for another reason, or the text does not matter as much as the value.
+   */
+  readonly force?: boolean
 }
 
 export type KnownOptions = {
@@ -36,6 +41,8 @@ export type KnownValues = {
 /** The oldest go first when there are more: memory has an end. */
 const VALUES_MAX = 50_000
 const SHORTEST = 6
+/** Cutting every `a` or `80` out of a text would leave no text. */
+export const FORCED_BYTES_MIN = 4
 /** Below this, what is one kind of character all through is a word or a number to everybody else. */
 const PLAIN_MAX = 12
 const NAME_MAX = 200
@@ -44,15 +51,18 @@ export function knownValues(
   options: KnownOptions & { random: (bytes: number) => Buffer },
 ): KnownValues {
   const key = options.key ?? options.random(32)
-  const byValue = new Map<string, { name: string; label: Buffer }>()
+  const byValue = new Map<string, { name: string; label: Buffer; force: boolean }>()
   let labels: Buffer[] = []
   let matcher: MultiMatch | undefined
   let leftOut = 0
 
   function compile(): MultiMatch {
     const patterns = new Map<string, { bytes: Buffer; label: Buffer }>()
-    for (const [value, { label }] of byValue) {
-      for (const bytes of formsOf(value, isTelling)) {
+    for (const [value, { label, force }] of byValue) {
+      const forms = formsOf(value, isTelling)
+      // What is shorter than any form is looked for as it is.
+      if (force) forms.push(Buffer.from(value))
+      for (const bytes of forms) {
         const id = bytes.toString('latin1')
         if (!patterns.has(id)) patterns.set(id, { bytes, label })
       }
@@ -62,21 +72,21 @@ export function knownValues(
   }
 
   return {
-    add({ value, name }) {
+    add({ value, name, force = false }) {
       const text = value.trim()
-      if (!isTelling(text)) {
+      if (!isTelling(text) && !(force && Buffer.byteLength(text) >= FORCED_BYTES_MIN)) {
         leftOut++
         return false
       }
       if (byValue.has(text)) return true
       const shown = options.show === 'tag' ? tagOf(key, text) : printable(name)
-      byValue.set(text, { name, label: Buffer.from(`[secret ${shown}]`) })
+      byValue.set(text, { name, label: Buffer.from(`[secret ${shown}]`), force })
       if (byValue.size > VALUES_MAX) byValue.delete(byValue.keys().next().value!)
       matcher = undefined
       return true
     },
     *values() {
-      for (const [value, { name }] of byValue) yield { value, name }
+      for (const [value, { name, force }] of byValue) yield { value, name, ...(force && { force }) }
     },
     get matcher() {
       return (matcher ??= compile())

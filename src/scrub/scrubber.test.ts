@@ -93,6 +93,50 @@ test('scrubber leaves out what is too short or too plain, and counts it', () => 
   equal(scrubber.text('user postgres is true'), 'user postgres is true')
 })
 
+test('scrubber looks for short and plain values too when it is made to, from four bytes on', () => {
+  const scrubber = createScrubber()
+  for (const value of ['443', ' a ', '']) {
+    equal(scrubber.add({ value, name: 'n', force: true }), false, value)
+  }
+  equal(scrubber.text('port 443'), 'port 443')
+  for (const value of ['7777', 'true!', 'postgres']) {
+    equal(scrubber.add({ value, name: value.slice(0, 2), force: true }), true, value)
+  }
+  equal(scrubber.text('7777 true! postgres'), '[secret 77] [secret tr] [secret po]')
+  equal(scrubber.text(`hex ${Buffer.from('7777').toString('hex')}`), 'hex [secret 77]')
+  // A guard in another thread is given what it needs to do the same.
+  const other = createScrubber({ values: scrubber.known() })
+  equal(other.text('7777 postgres'), '[secret 77] [secret po]')
+})
+
+test('held gives one label for values that overlap, wherever they are cut', () => {
+  const values = ['ababa', 'abcab', 'bcabc'].map((value) => ({ value, name: value, force: true }))
+  const scrubber = createScrubber({ values })
+  const piece = fc.constantFrom('ab', 'aba', 'abab', 'c', 'abcab', '-')
+  const size = fc.integer({ min: 1, max: 7 })
+  fc.assert(
+    fc.property(
+      fc.array(piece, { maxLength: 30 }),
+      fc.array(size, { minLength: 1, maxLength: 20 }),
+      (pieces, sizes) => {
+        const whole = Buffer.from(pieces.join(''))
+        const state = held(scrubber, { rules: false })
+        const out: Uint8Array[] = []
+        for (let at = 0, i = 0; at < whole.length; i++) {
+          const end = at + sizes[i % sizes.length]!
+          out.push(state.push(whole.subarray(at, end)))
+          at = end
+        }
+        out.push(state.end())
+        const text = Buffer.concat(out).toString()
+        equal(text, Buffer.from(scrubber.bytes(whole)).toString())
+        for (const { value } of values) ok(!text.replaceAll(/\[.*?\]/g, '|').includes(value), text)
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
 test('scrubber keeps what was current before: values are only added', () => {
   const scrubber = createScrubber({ values: [{ value: 'first-value-1', name: 'db v1' }] })
   scrubber.add({ value: 'second-value-2', name: 'db v2' })

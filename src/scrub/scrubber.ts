@@ -86,7 +86,9 @@ export function createScrubber(options: ScrubberOptions = {}): Scrubber {
 
   function scrub(bytes: Uint8Array): Uint8Array {
     const found = cuts(bytes)
-    return found.length === 0 ? bytes : replaced(bytes, found, 0, bytes.length)
+    return found.length === 0
+      ? bytes
+      : replaced(bytes, found, { from: 0, to: bytes.length, covered: false })
   }
 
   return {
@@ -142,19 +144,21 @@ function merge(cuts: readonly Cut[]): Cut[] {
   return merged
 }
 
-/** The bytes from `from` to `to`, without what is cut. A cut that began before still ends inside. */
+/**
+ * The bytes from `from` to `to`, without what is cut. A cut that began before still ends inside; when
+ * what is before `from` was `covered` by a label, it is part of that one and gets no second.
+ */
 export function replaced(
   bytes: Uint8Array,
   cuts: readonly Cut[],
-  from: number,
-  to: number,
+  { from, to, covered }: { from: number; to: number; covered: boolean },
 ): Uint8Array {
   const parts: Uint8Array[] = []
   let at = from
   for (const { start, end, label } of cuts) {
     if (end <= at || start >= to) continue
     if (start > at) parts.push(bytes.subarray(at, start))
-    parts.push(label)
+    if (start >= from || !covered) parts.push(label)
     at = Math.max(at, end)
   }
   if (at < to) parts.push(bytes.subarray(at, to))

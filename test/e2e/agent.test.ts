@@ -263,9 +263,9 @@ listener "tcp" { address = "127.0.0.1:0" }
       env_template "V" { contents = "{{ with secret \\"secret/exec\\" }}{{ .Data.data.v | toUpper }}{{ end }}" }
       env_template "LEN" { contents = "{{ with secret \\"secret/exec\\" }}{{ len .Data.data.v }}{{ end }}" }
       exec { command = ["sh", "-c", ${JSON.stringify(script.replace('$V', '$V $LEN ${V#ONE}'))}] }`)
-    await agent.until('start [redacted V] 9 -VALUE')
+    await agent.until('start [secret V] 9 -VALUE')
     await put('exec', { v: 'one-other!' })
-    await agent.until('start [redacted V] 10 -OTHER!')
+    await agent.until('start [secret V] 10 -OTHER!')
     match(agent.said(), /a secret has changed: started the program again/)
     agent.child.kill('SIGTERM')
     equal((await agent.ended).code, 7)

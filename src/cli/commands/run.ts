@@ -2,7 +2,6 @@
 import { Writable } from 'node:stream'
 import { createBurst } from '../../agent/burst.ts'
 import { forwardSignals } from '../../agent/forward-signals.ts'
-import { REDACTED_CHARS_MIN } from '../../agent/redact-stream.ts'
 import { type Env, type ResolvedEnv, resolveEnv } from '../../agent/resolve-env.ts'
 import { StartError, supervise, type Supervised } from '../../agent/supervise.ts'
 import { watchReferences } from '../../agent/watch-references.ts'
@@ -11,6 +10,7 @@ import { CofferError, ConfigError } from '../../client/errors.ts'
 import { hasReference } from '../../client/reference.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { envValues } from '../../lib/env-file.ts'
+import { FORCED_BYTES_MIN } from '../../scrub/known-values.ts'
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { childEnv } from '../env/child-env.ts'
@@ -49,7 +49,8 @@ export const command = defineCommand({
     'DB_URL=postgres://app:${vault://secret/app/db#password}@db/app, by the values, for the program ' +
     'alone. If one of them cannot be resolved, all that cannot are named and nothing is started.\n\n' +
     'On a terminal the program has the terminal to itself. Output into a pipe or a file has its ' +
-    `secret values replaced by [redacted NAME]; values under ${REDACTED_CHARS_MIN} characters stay. ` +
+    `secret values replaced by [secret NAME], in whatever form they stand there (base64, JSON, a ` +
+    `URL …); values under ${FORCED_BYTES_MIN} bytes stay. ` +
     'Signals are passed on. The exit code is that of the program; 128 and the number of the signal ' +
     'when a signal ended it; 126 when it cannot be run, 127 when there is no such program.\n\n' +
     'With -watch, a new version of one of the secrets ends the program (SIGTERM, then SIGKILL) and ' +
