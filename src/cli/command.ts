@@ -61,6 +61,8 @@ type Declaration<F extends Flags> = {
   readonly flagsFirst?: true
   /** Exit codes that differ from 0 ok, 1 local error, 2 remote error. */
   readonly exits?: Readonly<Record<number, string>>
+  /** The exit code of every error, for a command whose 1 means something else. */
+  readonly errorExit?: number
   /** The exit code; nothing means 0. */
   run(context: Context<F>): Promise<number | void> | number | void
 }

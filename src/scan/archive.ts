@@ -79,7 +79,10 @@ function inflate(
 }
 
 function* unzipped(bytes: Buffer, name: string, limits: Limits): Generator<Entry> {
-  const inner = name.replace(/^.*\//s, '').replace(/\.tgz$/i, '.tar').replace(/\.gz$/i, '')
+  const inner = name
+    .replace(/^.*\//s, '')
+    .replace(/\.tgz$/i, '.tar')
+    .replace(/\.gz$/i, '')
   yield { name: inner, bytes: inflate((options) => gunzipSync(bytes, options), limits) }
 }
 

@@ -29,14 +29,23 @@ export type Git = {
 const TROUBLE_MAX = 4096
 
 /** A partial clone fetches what is missing when it is asked for; a scan asks nobody. */
-const ENV = { GIT_OPTIONAL_LOCKS: '0', GIT_NO_LAZY_FETCH: '1', GIT_NO_REPLACE_OBJECTS: '1', LC_ALL: 'C' }
+const ENV = {
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  LC_ALL: 'C',
+}
 
 export function git(folder: string, args: readonly string[]): Git {
-  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn('git', [...SAFE, ...args], {
-    cwd: folder,
-    env: { ...process.env, ...ENV },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(
+    'git',
+    [...SAFE, ...args],
+    {
+      cwd: folder,
+      env: { ...process.env, ...ENV },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  )
   // It may end before it has read what it is told.
   child.stdin.on('error', () => {})
   let trouble = ''
@@ -45,7 +54,9 @@ export function git(folder: string, args: readonly string[]): Git {
   })
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', ({ code }: NodeJS.ErrnoException) => {
-      reject(new GitError(code === 'ENOENT' ? 'git is not installed' : `git does not start: ${code}`))
+      reject(
+        new GitError(code === 'ENOENT' ? 'git is not installed' : `git does not start: ${code}`),
+      )
     })
     child.on('close', (code) => {
       const why = trouble.split('\n')[0]?.replace(/^(?:fatal|error): /, '')

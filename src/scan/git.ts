@@ -33,7 +33,17 @@ export async function* history(
 ): AsyncGenerator<{ commit: Commit; changes: Change[] }> {
   const what = range.length > 0 ? range : ['--all']
   const child = git(folder, [
-    ...['log', '--topo-order', '--reverse', '--raw', '-z', '-c', '--root', '--no-abbrev', '--no-renames'],
+    ...[
+      'log',
+      '--topo-order',
+      '--reverse',
+      '--raw',
+      '-z',
+      '-c',
+      '--root',
+      '--no-abbrev',
+      '--no-renames',
+    ],
     // A repository's own configuration must not leave out merges, roots or files.
     ...['--no-mailmap', '--no-show-signature', '--no-color', '--no-relative'],
     ...['--ignore-submodules=none', '-O/dev/null', '--format=%H%x00%an%x00%ae%x00%aI'],

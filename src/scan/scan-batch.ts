@@ -29,7 +29,11 @@ export function scanBatch(batch: Batch, scanner: Scanner): BatchOutcome {
   }
   const { buffer, byteOffset } = batch.bytes
   return batch.blobs.map(({ path, commit, start, end }) => {
-    return scanBytes(Buffer.from(buffer, byteOffset + start, end - start), { path, commit }, scanner)
+    return scanBytes(
+      Buffer.from(buffer, byteOffset + start, end - start),
+      { path, commit },
+      scanner,
+    )
   })
 }
 

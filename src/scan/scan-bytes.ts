@@ -51,7 +51,10 @@ function named(outcome: Outcome, { path }: Place, scanner: Scanner): Outcome {
   if (byPath.length === 0) return outcome
   const secret = path.split('/').at(-1)!
   const at = { line: 1, column: 1, endLine: 1, endColumn: 1, context: { before: '', after: '' } }
-  return { ...outcome, spots: [...byPath.map((one) => ({ ...one, ...at, secret })), ...outcome.spots] }
+  return {
+    ...outcome,
+    spots: [...byPath.map((one) => ({ ...one, ...at, secret })), ...outcome.spots],
+  }
 }
 
 /** Throws what the system throws where the file cannot be read. */

@@ -40,7 +40,15 @@ export type ScanOptions = ScannerOptions & {
 }
 
 export const newTally = (): Tally => {
-  return { files: 0, bytes: 0, blobs: 0, commits: 0, allowed: 0, skipped: new Map(), leftOut: new Map() }
+  return {
+    files: 0,
+    bytes: 0,
+    blobs: 0,
+    commits: 0,
+    allowed: 0,
+    skipped: new Map(),
+    leftOut: new Map(),
+  }
 }
 
 const EXAMPLES_MAX = 20
@@ -159,13 +167,21 @@ export async function* scanHistory(
   const seen = new BlobSet()
   const known = new Set<string>()
   if (range.length > 0) {
-    for await (const { outcome } of blobOutcomes(folder, beforeRange(folder, range, seen), options)) {
+    for await (const { outcome } of blobOutcomes(
+      folder,
+      beforeRange(folder, range, seen),
+      options,
+    )) {
       for (const one of outcome) for (const id of idsIn(one)) known.add(id)
     }
   }
   let total: number | undefined
   // Only a bar on a terminal wants it, and it is not waited for.
-  if (options.onProgress) void countCommits(folder, range).then((n) => (total = n), () => {})
+  if (options.onProgress)
+    void countCommits(folder, range).then(
+      (n) => (total = n),
+      () => {},
+    )
 
   async function* wanted(): AsyncGenerator<Wanted> {
     for await (const { commit, changes } of history(folder, range)) {

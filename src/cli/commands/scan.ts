@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { COFFER_VERSION } from '../../lib/version.ts'
 import { ALL_RULES } from '../../rules/all.ts'
 import { type Format, FORMATS, type Out, shown } from '../../scan/report/report.ts'
+import { closing } from '../../scan/report/text.ts'
 import {
   type Finding,
   GitError,
@@ -20,6 +21,8 @@ import { type Context, defineCommand, flag } from '../command.ts'
 import { fingerprintsIn } from './fingerprints-file.ts'
 import { progress } from './scan-progress.ts'
 
+/** Formats that tell what was looked at and what was skipped themselves. */
+const SAYS_ALL = new Set(['text', 'json', 'html'])
 const formats = Object.keys(FORMATS)
 
 const flags = {
@@ -62,6 +65,7 @@ export const scan = defineCommand({
   ],
   flags,
   exits: { 0: 'nothing was found', 1: 'something was found', 2: 'the scan could not be done' },
+  errorExit: 2,
   run: (at) => runScan(at),
 })
 
@@ -91,7 +95,12 @@ async function runScan(at: At): Promise<number> {
     bar?.clear()
   }
   refuseNothing(tally, at)
-  reporter.end({ tally, findings, rules: ALL_RULES.length, version: COFFER_VERSION })
+  const summary = { tally, findings, rules: ALL_RULES.length, version: COFFER_VERSION }
+  reporter.end(summary)
+  // Formats for programs have no place for it, and what was skipped must be told somewhere.
+  if (!SAYS_ALL.has(at.flags.format)) {
+    for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
+  }
   return findings > 0 ? at.flags['exit-code'] : 0
 }
 
@@ -121,7 +130,16 @@ async function* findingsFor(at: At, options: ScanOptions): AsyncGenerator<Findin
   }
   const folder = statSync(paths[0]!).isDirectory() ? paths[0]! : dirname(paths[0]!)
   if (staged) yield* scanStaged(folder, options)
-  else yield* scanHistory(folder, diff === undefined ? [] : diff.split(/\s+/), options)
+  else yield* scanHistory(folder, diff === undefined ? [] : rangeOf(diff), options)
+}
+
+/** Words that begin with a dash would be options of git. */
+function rangeOf(diff: string): string[] {
+  const words = diff.split(/\s+/).filter((word) => word !== '')
+  if (words.length === 0 || words.some((word) => word.startsWith('-'))) {
+    throw new CliError('-diff must be a range of commits, such as main..HEAD', { exit: 2 })
+  }
+  return words
 }
 
 function missing(path: string): void {
