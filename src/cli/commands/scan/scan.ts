@@ -24,6 +24,7 @@ import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
 import { fingerprintsIn } from '../fingerprints-file.ts'
 import { baselineCreate, baselineUpdate } from './baseline.ts'
+import { installHook } from './hook.ts'
 import { progress } from './progress.ts'
 import { type Setup, setupFlags, setupOf } from './setup.ts'
 import { findingsFor, sourceFlags } from './sources.ts'
@@ -154,4 +155,4 @@ function outOf({ io }: At): Out {
   return { write: (text) => void stdout.write(text), colour, columns: Math.min(columns, 160) }
 }
 
-export const commands = [scan, baselineCreate, baselineUpdate]
+export const commands = [scan, baselineCreate, baselineUpdate, installHook]
