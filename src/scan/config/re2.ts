@@ -257,6 +257,7 @@ const edge = (source: string): Node => ({ kind: 'edge', source })
 
 /** One character, as it may stand in a class. */
 function literal(point: number): string {
+  if (point > 0x10ffff) throw new PatternRefused('it has a character beyond U+10FFFF')
   const char = String.fromCodePoint(point)
   if (WORD.test(char) || point > 0xffff) return char
   return `\\u${point.toString(16).padStart(4, '0')}`

@@ -24,6 +24,7 @@ import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
 import { fingerprintsIn } from '../fingerprints-file.ts'
 import { baselineCreate, baselineUpdate } from './baseline.ts'
+import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook.ts'
 import { progress } from './progress.ts'
 import { type Setup, setupFlags, setupOf } from './setup.ts'
@@ -41,6 +42,9 @@ const flags = {
   ...setupFlags,
   index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
   reveal: flag.bool('Print values as they are. They are masked without this.'),
+  ...fixFlags,
+  verify: flag.bool('Ask providers whether what is found is alive. It is sent to them.'),
+  'verify-host': flag.list('A host that -verify may ask, or HOST=URL. May be given many times.'),
   'no-comments': flag.bool('Comments such as coffer:allow do not count.'),
   'exit-code': flag.int('The exit code when there are findings.', { default: 1 }),
 }
@@ -74,16 +78,19 @@ export const scan = defineCommand({
 })
 
 async function runScan(at: At): Promise<number> {
+  if (at.flags.fix) return runFix(at)
   const { template } = at.flags
   const out = outOf(at)
   const reporter =
     template === undefined ? FORMATS[at.flags.format as Format](out) : templateIn(template, out)
   const tally = newTally()
   const setup = setupOf(at)
+  const verify = await verifierFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
     findings++
-    reporter.finding(shown(finding, at.flags.reveal))
+    const verified = await verify?.(finding)
+    reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
   }
   refuseNothing(tally, at)
   const summary = { tally, findings, rules: rulesIn(setup), version: COFFER_VERSION }
@@ -93,6 +100,37 @@ async function runScan(at: At): Promise<number> {
     for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
   }
   return findings > 0 ? at.flags['exit-code'] : 0
+}
+
+/** Of files as they are now: what is in history is out already, and no line of it can be changed. */
+async function runFix(at: At): Promise<number> {
+  const { staged, history, diff, stdin } = at.flags
+  if (staged || history || stdin || diff !== undefined || at.args.includes('-')) {
+    throw new CliError('-fix changes files: it goes with paths alone')
+  }
+  const tally = newTally()
+  const findings: Finding[] = []
+  for await (const finding of foundBy(at, setupOf(at), tally)) findings.push(finding)
+  refuseNothing(tally, at)
+  const { fix } = await import('./fix.ts')
+  return fix(at, findings)
+}
+
+/** What can ask is loaded only where it is wanted: a hook is quicker without it. */
+async function verifierFor({ flags: { verify, 'verify-host': words } }: At) {
+  if (!verify) return undefined
+  const { hostsOf, PROBED_HOSTS, verifier } = await import('../../../scan/verify/verify.ts')
+  if (words.length === 0) {
+    throw new CliError('-verify asks only hosts that are named', {
+      hint: `-verify-host=HOST, one of ${PROBED_HOSTS.join(', ')}`,
+    })
+  }
+  try {
+    return verifier(hostsOf(words))
+  } catch (error) {
+    if (error instanceof TypeError) throw new CliError(`-verify-host: ${error.message}`)
+    throw error
+  }
 }
 
 function templateIn(file: string, out: Out): Reporter {
