@@ -14,6 +14,7 @@ import { checkArgs, parseArgv, parseLeading } from './parse.ts'
 import { globalFlags, type GlobalValues, readSettings, wantsColor } from './settings.ts'
 
 const NO_SUCH_COMMAND = 127
+const DEFECT = 'this is a defect of the program; COFFER_DEBUG=1 shows where'
 const VERSION_FLAGS = new Set(['-v', '-version', '--version'])
 const HELP_FLAGS = new Set(['-h', '-help', '--help'])
 
@@ -36,11 +37,13 @@ export async function runProgram(
     }
     if (error instanceof CliError) {
       plain.error(error)
+      if (io.env['COFFER_DEBUG'] === '1' && error.cause instanceof Error)
+        io.stderr.write(`${error.cause.stack}\n`)
       return error.exit
     }
     plain.error({
       message: `internal error: ${messageOf(error)}`,
-      hint: 'this is a defect of the program; COFFER_DEBUG=1 shows where',
+      hint: DEFECT,
     })
     if (io.env['COFFER_DEBUG'] === '1') io.stderr.write(`${(error as Error).stack}\n`)
     return 1
@@ -56,7 +59,9 @@ async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
       hint: `add to ~/.bashrc: source <(${run.program} completion bash)`,
     })
   }
-  const { taken } = parseLeading(argv, globalFlags)
+  // Which formats there are is the command's own to say.
+  const { oneOf: _, ...format } = globalFlags.format
+  const { taken } = parseLeading(argv, { ...globalFlags, format })
   const leading = argv.slice(0, taken)
   const words = argv.slice(taken)
   if (words.length === 0) {
@@ -68,12 +73,26 @@ async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
   return runCommand(run, found.command, [...leading, ...words.slice(found.command.path.length)])
 }
 
-/** Parses the flags of a command and runs it. */
+/** Parses the flags of a command and runs it; its errors end with the code that it declares. */
 export async function runCommand(
   run: Run,
   command: Command,
   argv: readonly string[],
 ): Promise<number> {
+  const { errorExit } = command
+  if (errorExit === undefined) return parseAndRun(run, command, argv)
+  try {
+    return await parseAndRun(run, command, argv)
+  } catch (error) {
+    if (error instanceof PrintedInstead) throw error
+    const hint = error instanceof CliError ? error.hint : DEFECT
+    const message =
+      error instanceof CliError ? error.message : `internal error: ${messageOf(error)}`
+    throw new CliError(message, { cause: error, exit: errorExit, ...(hint && { hint }) })
+  }
+}
+
+async function parseAndRun(run: Run, command: Command, argv: readonly string[]): Promise<number> {
   const { program, io } = run
   const flags: Flags =
     command.globals === false

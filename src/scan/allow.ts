@@ -11,7 +11,7 @@ const NEXT =
   /\bpragma:\s*(?:allowlist|whitelist)\s+nextline\s+secret\b|\bsecretlint-disable-next-line\b|\bcoffer\s*:\s*allow-next-line\b|^\s*(?:\/\/|#|--|;|\/\*|<!--)?\s*kingfisher\s*:\s*ignore\b/i
 const BLOCK = /\bsecretlint-(disable|enable)(?!-)\b/gi
 /** Texts without any of these words need not be looked at. */
-const ANY = /allow|ignore|secretlint-/i
+const ANY = /allow|whitelist|ignore|secretlint-/i
 
 export type Lines = {
   /** From 1. */

@@ -7,13 +7,16 @@ import { type Scanner } from './scan-text.ts'
 import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
 
 /** What a module that makes rules of options exports: see `ScannerOptions.rules`. */
-export type MadeRules = Pick<Scanner, 'leaveOut' | 'byPath'> & { readonly rules: readonly Rule[] }
+export type MadeRules = Pick<Scanner, 'also' | 'leaveOut' | 'byPath'> & {
+  readonly rules: readonly Rule[]
+}
 type RulesModule = { default: (options: unknown) => MadeRules }
 
 export async function scannerOf({ index, comments, rules }: ScannerOptions): Promise<Scanner> {
   const made = rules && ((await import(rules.module)) as RulesModule).default(rules.options)
   return {
     matcher: made ? compileRules(made.rules) : compileRules(),
+    ...(made?.also && { also: made.also }),
     ...(made?.leaveOut && { leaveOut: made.leaveOut }),
     ...(made?.byPath && { byPath: made.byPath }),
     ...(index && { index: openIndex(index) }),

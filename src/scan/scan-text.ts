@@ -11,13 +11,21 @@ export type Place = {
   readonly commit?: string | undefined
 }
 
+/** `match`: all that the rule's pattern took, where that is known. */
+export type Match = Found & { readonly match?: string }
+
 export type Scanner = {
   readonly matcher: Matcher
+  /** Rules that are run in another way. What they find goes before what the matcher finds there. */
+  readonly also?: (
+    text: string,
+    place: Place,
+  ) => { readonly found: readonly Match[]; readonly leftOut: readonly string[] }
   readonly index?: IndexMatcher
   /** Comments that allow a secret count. Default: yes. */
   readonly comments?: boolean
   /** Why a configuration leaves a finding out, or undefined where it does not. */
-  readonly leaveOut?: (found: Found, text: string, place: Place) => string | undefined
+  readonly leaveOut?: (found: Match, text: string, place: Place) => string | undefined
   /** What is found by the name of a file alone. */
   readonly byPath?: (path: string) => readonly Pick<Spot, 'rule' | 'title' | 'severity'>[]
 }
@@ -48,17 +56,20 @@ export function scanText(
   const hidden: Span[] = []
   const { from = 0, to = Infinity } = window ?? {}
   const inside = ({ start }: Span) => start >= from && start < to
-  const found = scanner.matcher.find(text, {
+  const also = scanner.also?.(text, place)
+  leftOut.push(...(also?.leftOut ?? []))
+  const ours = scanner.matcher.find(text, {
     path: place.path,
     leftOut(one, why) {
       hidden.push(one)
       if (inside(one)) leftOut.push(why)
     },
   })
+  const found: readonly Match[] = also ? together(also.found, ours) : ours
   const known = scanner.index ? knownIn(text, scanner.index) : []
   if (found.length + known.length + leftOut.length === 0) return NONE
   // A secret that the vault knows is told as that, whatever rule finds it too.
-  const rest = found.filter((one) => !known.some((k) => k.start < one.end && one.start < k.end))
+  const rest = found.filter((one) => !known.some((k) => overlap(k, one)))
   const raw: Raw[] = [...known]
   for (const one of rest) {
     const why = scanner.leaveOut?.(one, text, place)
@@ -78,6 +89,17 @@ export function scanText(
   }
   return { spots, allowed: count, leftOut }
 }
+
+/** Without overlaps: the first that begins, and of those that are alike the first in the list. */
+function together(first: readonly Match[], then: readonly Match[]): Match[] {
+  const kept: Match[] = []
+  for (const one of first.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    if (kept.length === 0 || kept.at(-1)!.end <= one.start) kept.push(one)
+  }
+  return [...kept, ...then.filter((one) => !kept.some((k) => overlap(k, one)))]
+}
+
+const overlap = (a: Span, b: Span) => a.start < b.end && b.start < a.end
 
 type Span = { readonly start: number; readonly end: number }
 type Raw = Span & Pick<Spot, 'rule' | 'title' | 'severity' | 'secret' | 'known'>

@@ -323,7 +323,8 @@ const skipsOf = ({ skipped }: Tally) => {
   return { add: (reason: SkipReason, path: string) => add(skipped, reason, path) }
 }
 
-function add<K>(counts: Map<K, Counted>, key: K, path: string): void {
+/** Counts one more for a reason. */
+export function add<K>(counts: Map<K, Counted>, key: K, path: string): void {
   const counted = counts.get(key) ?? { count: 0, examples: [] }
   counted.count++
   if (counted.examples.length < EXAMPLES_MAX) counted.examples.push(path)

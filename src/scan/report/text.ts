@@ -12,12 +12,13 @@ export function text(out: Out): Reporter {
   const line = (words = '') => out.write(`${words}\n`)
   return {
     finding(finding) {
-      const { path, line: at, column, title, rule, commit, known, fingerprint } = finding
+      const { path, line: at, column, title, rule, commit, known, fingerprint, verified } = finding
       line(`${paint(BOLD, `${printable(path)}:${at}:${column}`)}  ${paint(RED, title)} (${rule})`)
       const { text: shown, from } = cut(finding, out.columns - 4)
       line(`    ${shown}`)
       const { at: start, length } = finding.context
       line(`    ${' '.repeat(start - from)}${paint(RED, '^'.repeat(Math.max(1, length)))}`)
+      if (verified) line(`    its provider says: ${verified}`)
       if (known) {
         const life = known.live ? 'live' : 'not served any more'
         line(

@@ -1,0 +1,205 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { runCli } from '../../../../test/support/fake-vault.ts'
+import { gitRepo, type GitRepo } from '../../../../test/support/git-repo.ts'
+import { tokenOf } from '../../../../test/support/scan.ts'
+
+const ONE = tokenOf('one')
+const install = (repo: GitRepo, ...flags: string[]) =>
+  runCli(['scan', 'install-hook', ...flags, repo.folder])
+
+function tryCommit(repo: GitRepo, files: Record<string, string>, env?: Record<string, string>) {
+  repo.write(files)
+  repo.git('add', '-A')
+  return repo.tried(['commit', '-q', '-m', 'try'], env)
+}
+
+function script(file: string, text: string): void {
+  mkdirSync(join(file, '..'), { recursive: true })
+  writeFileSync(file, `#!/bin/sh\n${text}\n`)
+  chmodSync(file, 0o755)
+}
+
+test('a commit with a secret is refused, one without is not', async () => {
+  using repo = gitRepo()
+  const { code, out } = await install(repo)
+  equal(code, 0)
+  match(out, /pre-commit: wrote .*\npre-push: wrote /)
+  const bad = tryCommit(repo, { a: `${ONE}\n` })
+  equal(bad.code, 1)
+  match(bad.said, /a:1:1 {2}.*\n.*ghp_\*{8}/)
+  ok(!bad.said.includes(ONE))
+  equal(tryCommit(repo, { a: 'clean\n' }).code, 0)
+  match((await install(repo)).out, /pre-commit: is there already/)
+  equal((await install(repo, '-doctor')).out, 'pre-commit: runs\npre-push: runs\n')
+})
+
+test('a push with a secret in any of its commits is refused', async () => {
+  using remote = gitRepo(['--bare'])
+  using repo = gitRepo()
+  repo.commit({ a: 'a\n' })
+  repo.git('remote', 'add', 'origin', remote.folder)
+  repo.git('push', '-q', 'origin', 'main')
+  await install(repo)
+  repo.write({ b: `${ONE}\n` })
+  repo.git('add', '-A')
+  repo.git('commit', '-q', '--no-verify', '-m', 'past the first hook')
+  repo.git('rm', '-q', 'b')
+  repo.git('commit', '-q', '-m', 'and gone again')
+  const bad = repo.tried(['push', '-q', 'origin', 'main'])
+  equal(bad.code, 1)
+  match(bad.said, /b:1:1/)
+  equal(repo.tried(['push', '-q', 'origin', 'HEAD~2:refs/heads/new']).code, 0)
+  const branch = repo.tried(['push', '-q', 'origin', 'HEAD:refs/heads/other'])
+  equal(branch.code, 1)
+  // To delete is to add nothing.
+  equal(repo.tried(['push', '-q', 'origin', ':new']).code, 0)
+  repo.git('reset', '-q', '--hard', 'HEAD~2')
+  repo.commit({ c: 'c\n' })
+  equal(repo.tried(['push', '-q', 'origin', 'main']).code, 0)
+})
+
+test('a hook that is there is kept, called after ours, and put back', async () => {
+  using repo = gitRepo()
+  const file = join(repo.folder, '.git/hooks/pre-commit')
+  script(file, 'echo theirs ran; [ ! -e stop ]')
+  const before = readFileSync(file, 'utf8')
+  match((await install(repo)).out, /it calls what was there/)
+  const good = tryCommit(repo, { a: 'clean\n' })
+  equal(good.code, 0)
+  match(good.said, /theirs ran/)
+  equal(tryCommit(repo, { stop: 'x\n' }).code, 1)
+  rmSync(join(repo.folder, 'stop'))
+  const bad = tryCommit(repo, { a: `${ONE}\n` })
+  equal(bad.code, 1)
+  ok(!bad.said.includes('theirs ran'))
+  await install(repo, '-uninstall')
+  equal(readFileSync(file, 'utf8'), before)
+  ok(!existsSync(join(repo.folder, '.git/hooks/pre-push')))
+  equal(tryCommit(repo, { a: `${ONE}\n` }).code, 0)
+})
+
+test('a pre-push hook that is there is told what git tells', async () => {
+  using remote = gitRepo(['--bare'])
+  using repo = gitRepo()
+  repo.git('remote', 'add', 'origin', remote.folder)
+  script(join(repo.folder, '.git/hooks/pre-push'), 'echo "$1 got $(cat)"')
+  await install(repo)
+  repo.commit({ a: 'a\n' })
+  match(
+    repo.tried(['push', 'origin', 'main']).said,
+    /origin got refs\/heads\/main [0-9a-f]{40} refs/,
+  )
+})
+
+test('beside husky ours is in the file that husky calls', async () => {
+  using repo = gitRepo()
+  repo.git('config', 'core.hooksPath', '.husky/_')
+  script(
+    join(repo.folder, '.husky/_/pre-commit'),
+    '[ -f .husky/pre-commit ] && sh -e .husky/pre-commit "$@"',
+  )
+  script(join(repo.folder, '.husky/pre-commit'), 'echo theirs ran')
+  await install(repo)
+  ok(!existsSync(join(repo.folder, '.husky/_/pre-push')))
+  equal(tryCommit(repo, { a: `${ONE}\n` }).code, 1)
+  match(tryCommit(repo, { a: 'clean\n' }).said, /theirs ran/)
+  const { code, out } = await install(repo, '-doctor')
+  equal(code, 1)
+  match(out, /pre-commit: runs\npre-push: does not run: .*_\/pre-push is missing/)
+  await install(repo, '-uninstall')
+  equal(
+    readFileSync(join(repo.folder, '.husky/pre-commit'), 'utf8'),
+    '#!/bin/sh\necho theirs ran\n',
+  )
+})
+
+test('beside the pre-commit framework ours is what it calls first', async () => {
+  using repo = gitRepo()
+  const file = join(repo.folder, '.git/hooks/pre-commit')
+  const text =
+    '# File generated by pre-commit: https://pre-commit.com\n[ -x "$0.legacy" ] && { "$0.legacy" "$@" || exit 1; }\necho framework ran'
+  script(file, text)
+  await install(repo)
+  equal(readFileSync(file, 'utf8'), `#!/bin/sh\n${text}\n`)
+  equal(tryCommit(repo, { a: `${ONE}\n` }).code, 1)
+  match(tryCommit(repo, { a: 'clean\n' }).said, /framework ran/)
+  match((await install(repo, '-doctor')).out, /pre-commit: runs/)
+})
+
+test('beside lefthook its own configuration is used, and nothing of it is overwritten', async () => {
+  using repo = gitRepo()
+  repo.write({ 'lefthook.yml': 'pre-commit:\n' })
+  match((await install(repo)).out, /lefthook-local\.yml, which lefthook reads/)
+  match(
+    readFileSync(join(repo.folder, 'lefthook-local.yml'), 'utf8'),
+    /run: "'.*bin\/coffer' scan -staged"/,
+  )
+  using other = gitRepo()
+  other.write({ 'lefthook.yml': 'x:\n', 'lefthook-local.yml': 'mine: 1\n' })
+  const { code, err } = await install(other)
+  equal(code, 2)
+  match(err, /is yours: add to it/)
+  equal(readFileSync(join(other.folder, 'lefthook-local.yml'), 'utf8'), 'mine: 1\n')
+})
+
+test('doctor says when core.hooksPath keeps ours from running', async () => {
+  using repo = gitRepo()
+  await install(repo)
+  repo.git('config', 'core.hooksPath', '.githooks')
+  const { code, out } = await install(repo, '-doctor')
+  equal(code, 1)
+  match(out, /pre-commit: does not run: core\.hooksPath shadows/)
+  await install(repo)
+  equal(tryCommit(repo, { a: `${ONE}\n` }).code, 1)
+  equal((await install(repo, '-doctor')).code, 0)
+})
+
+test('hooks that all repositories share are left alone unless that is asked for', async () => {
+  using repo = gitRepo()
+  const shared = mkdtempSync(join(tmpdir(), 'coffer-hooks-'))
+  try {
+    repo.git('config', 'core.hooksPath', shared)
+    const { code, err } = await install(repo)
+    equal(code, 2)
+    match(err, /outside of this repository\nhint: -shared/)
+    equal((await install(repo, '-shared')).code, 0)
+    equal(tryCommit(repo, { a: `${ONE}\n` }).code, 1)
+  } finally {
+    rmSync(shared, { recursive: true })
+  }
+})
+
+test('without coffer a hook lets nothing through and says what to do', async () => {
+  using repo = gitRepo()
+  await install(repo)
+  const file = join(repo.folder, '.git/hooks/pre-commit')
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^coffer=.*$/m, 'coffer=/no/such'))
+  const { code, said } = tryCommit(repo, { a: 'a\n' })
+  equal(code, 1)
+  match(said, /coffer is gone/)
+})
+
+test('install-hook in a worktree and outside of a repository', async () => {
+  using repo = gitRepo()
+  repo.commit({ a: 'a\n' })
+  const tree = join(repo.folder, 'tree')
+  repo.git('worktree', 'add', '-q', tree)
+  const { code } = await runCli(['scan', 'install-hook', tree])
+  equal(code, 0)
+  writeFileSync(join(tree, 'b'), ONE)
+  repo.git('-C', tree, 'add', 'b')
+  equal(repo.tried(['-C', tree, 'commit', '-qm', 'x']).code, 1)
+  deepEqual((await runCli(['scan', 'install-hook', '/'])).code, 2)
+})

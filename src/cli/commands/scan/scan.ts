@@ -1,0 +1,196 @@
+/** `scan`: looks for secrets in files, in what is staged, in history. */
+import { COFFER_VERSION } from '../../../lib/version.ts'
+import { ALL_RULES } from '../../../rules/all.ts'
+import { acceptedBy } from '../../../scan/accepted.ts'
+import { type ScanConfig } from '../../../scan/config/read-config.ts'
+import {
+  type Format,
+  FORMATS,
+  type Out,
+  type Reporter,
+  shown,
+} from '../../../scan/report/report.ts'
+import { readTemplate, TemplateError } from '../../../scan/report/template.ts'
+import { closing } from '../../../scan/report/text.ts'
+import {
+  add,
+  type Finding,
+  GitError,
+  newTally,
+  type ScanOptions,
+  type Tally,
+} from '../../../scan/scan.ts'
+import { CliError } from '../../cli-error.ts'
+import { type Context, defineCommand, flag } from '../../command.ts'
+import { fingerprintsIn } from '../fingerprints-file.ts'
+import { baselineCreate, baselineUpdate } from './baseline.ts'
+import { fixFlags } from './fix-flags.ts'
+import { installHook } from './hook.ts'
+import { progress } from './progress.ts'
+import { type Setup, setupFlags, setupOf } from './setup.ts'
+import { findingsFor, sourceFlags } from './sources.ts'
+import { fileText } from './file-text.ts'
+
+/** Formats that tell what was looked at and what was skipped themselves. */
+const SAYS_ALL = new Set(['text', 'json', 'html'])
+const formats = Object.keys(FORMATS)
+
+const flags = {
+  format: flag.string('How to print what is found.', { default: 'text', oneOf: formats }),
+  template: flag.string('Print by this file instead, see docs/concepts/scan.md.'),
+  ...sourceFlags,
+  ...setupFlags,
+  index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
+  reveal: flag.bool('Print values as they are. They are masked without this.'),
+  ...fixFlags,
+  verify: flag.bool('Ask providers whether what is found is alive. It is sent to them.'),
+  'verify-host': flag.list('A host that -verify may ask, or HOST=URL. May be given many times.'),
+  'no-comments': flag.bool('Comments such as coffer:allow do not count.'),
+  'exit-code': flag.int('The exit code when there are findings.', { default: 1 }),
+}
+type At = Context<typeof flags>
+
+export const scan = defineCommand({
+  path: ['scan'],
+  summary: 'Looks for secrets in files and in git',
+  help:
+    'Scans files and folders (what git ignores is left out), standard input, what is staged, or all ' +
+    'of history. Values are masked in every output. A comment with coffer:allow in the line of a ' +
+    `finding allows it. Formats: ${formats.join(', ')}. A run that had nothing to look at is an error.`,
+  examples: [
+    { does: 'This folder', line: 'coffer scan' },
+    { does: 'Before a commit', line: 'coffer scan -staged' },
+    { does: 'Everything that was ever committed', line: 'coffer scan -history' },
+    {
+      does: 'What a branch adds, for a code scanning page',
+      line: 'coffer scan -diff=main..HEAD -format=sarif',
+    },
+    { does: 'A text from elsewhere', line: 'kubectl get cm app -o yaml | coffer scan -' },
+  ],
+  globals: false,
+  args: [
+    { name: 'path', help: 'Files and folders. Default: this folder.', optional: true, many: true },
+  ],
+  flags,
+  exits: { 0: 'nothing was found', 1: 'something was found', 2: 'the scan could not be done' },
+  errorExit: 2,
+  run: (at) => runScan(at),
+})
+
+async function runScan(at: At): Promise<number> {
+  if (at.flags.fix) return runFix(at)
+  const { template } = at.flags
+  const out = outOf(at)
+  const reporter =
+    template === undefined ? FORMATS[at.flags.format as Format](out) : templateIn(template, out)
+  const tally = newTally()
+  const setup = setupOf(at)
+  const verify = await verifierFor(at)
+  let findings = 0
+  for await (const finding of foundBy(at, setup, tally)) {
+    findings++
+    const verified = await verify?.(finding)
+    reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
+  }
+  refuseNothing(tally, at)
+  const summary = { tally, findings, rules: rulesIn(setup), version: COFFER_VERSION }
+  reporter.end(summary)
+  // Formats for programs have no place for it, and what was skipped must be told somewhere.
+  if (template !== undefined || !SAYS_ALL.has(at.flags.format)) {
+    for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
+  }
+  return findings > 0 ? at.flags['exit-code'] : 0
+}
+
+/** Of files as they are now: what is in history is out already, and no line of it can be changed. */
+async function runFix(at: At): Promise<number> {
+  const { staged, history, diff, stdin } = at.flags
+  if (staged || history || stdin || diff !== undefined || at.args.includes('-')) {
+    throw new CliError('-fix changes files: it goes with paths alone')
+  }
+  const tally = newTally()
+  const findings: Finding[] = []
+  for await (const finding of foundBy(at, setupOf(at), tally)) findings.push(finding)
+  refuseNothing(tally, at)
+  const { fix } = await import('./fix.ts')
+  return fix(at, findings)
+}
+
+/** What can ask is loaded only where it is wanted: a hook is quicker without it. */
+async function verifierFor({ flags: { verify, 'verify-host': words } }: At) {
+  if (!verify) return undefined
+  const { hostsOf, PROBED_HOSTS, verifier } = await import('../../../scan/verify/verify.ts')
+  if (words.length === 0) {
+    throw new CliError('-verify asks only hosts that are named', {
+      hint: `-verify-host=HOST, one of ${PROBED_HOSTS.join(', ')}`,
+    })
+  }
+  try {
+    return verifier(hostsOf(words))
+  } catch (error) {
+    if (error instanceof TypeError) throw new CliError(`-verify-host: ${error.message}`)
+    throw error
+  }
+}
+
+function templateIn(file: string, out: Out): Reporter {
+  try {
+    return readTemplate(fileText(file, 'the template'), out)
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    throw new CliError(`scan: the template ${file}: ${error.message}`)
+  }
+}
+
+/** What is found and not accepted; what git says is wrong becomes an error of the command. */
+async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Finding> {
+  const bar = progress(at.io)
+  const options: ScanOptions = {
+    tally,
+    index: at.flags.index === undefined ? undefined : fingerprintsIn(at.flags.index),
+    comments: !at.flags['no-comments'],
+    noIgnore: at.flags['no-ignore'],
+    rules: setup.rules,
+    fingerprintKey: setup.accepted.baseline?.key,
+    ...(bar && { onProgress: bar.update }),
+  }
+  const whyAccepted = acceptedBy(setup.accepted)
+  try {
+    for await (const finding of findingsFor(at, options)) {
+      const why = whyAccepted(finding)
+      bar?.clear()
+      if (why === undefined) yield finding
+      else add(tally.leftOut, why, finding.path)
+    }
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error
+    throw new CliError(`scan: ${error.message}`)
+  } finally {
+    bar?.clear()
+  }
+}
+
+function rulesIn({ rules }: Setup): number {
+  const config = rules?.options as ScanConfig | undefined
+  if (config === undefined) return ALL_RULES.length
+  return config.rules.length + (config.builtin ? ALL_RULES.length - config.disabled.length : 0)
+}
+
+/** A commit without a text is fine; a folder without one is a mistake in the command. */
+function refuseNothing(tally: Tally, at: At): void {
+  const { staged, 'pre-push': push } = at.flags
+  if (staged || push !== undefined || tally.files + tally.blobs + tally.commits > 0) return
+  const why = [...tally.skipped].map(([reason, { count }]) => `${count} ${reason}`).join(', ')
+  throw new CliError(`scan: there was nothing to scan${why === '' ? '' : `: ${why}`}`, {
+    hint: 'name a path, or see what ignore files leave out with -no-ignore',
+  })
+}
+
+function outOf({ io }: At): Out {
+  const { stdout } = io
+  const colour = stdout.isTTY === true && !io.env['NO_COLOR']
+  const columns = Number(io.env['COLUMNS']) || (stdout as { columns?: number }).columns || 80
+  return { write: (text) => void stdout.write(text), colour, columns: Math.min(columns, 160) }
+}
+
+export const commands = [scan, baselineCreate, baselineUpdate, installHook]

@@ -1,0 +1,109 @@
+/** What a scan is told by files that lie about: configurations, baselines, what other tools ignore. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { type Accepted } from '../../../scan/accepted.ts'
+import {
+  type Baseline,
+  BASELINE_FILE,
+  BaselineError,
+  parseBaseline,
+  parseGitleaksIgnore,
+  parseSecretsBaseline,
+} from '../../../scan/baseline.ts'
+import { ConfigRefused, readConfig, type ScanConfig } from '../../../scan/config/read-config.ts'
+import { type ScannerOptions } from '../../../scan/scan.ts'
+import { CliError } from '../../cli-error.ts'
+import { type Context, flag } from '../../command.ts'
+import { folderOf } from './sources.ts'
+
+export const setupFlags = {
+  config: flag.string('Rules and allowlists of gitleaks or betterleaks, instead of those found.'),
+  'no-config': flag.bool('Do not look for .betterleaks.toml and .gitleaks.toml.'),
+  'skip-refused': flag.bool('Go on without those rules of a configuration that are refused.'),
+  baseline: flag.string(
+    `The file of what is accepted. Default: ${BASELINE_FILE}, if there is one.`,
+  ),
+  'no-baseline': flag.bool(
+    'Tell what was accepted, too: in a baseline, or in files of other tools.',
+  ),
+}
+type At = Pick<Context<typeof setupFlags>, 'args' | 'flags' | 'io'>
+
+const CONFIGS = ['.betterleaks.toml', '.gitleaks.toml']
+
+export type Setup = { readonly rules: ScannerOptions['rules']; readonly accepted: Accepted }
+
+/** The folder that is scanned: files that say how are looked for there and above, up to its repository. */
+export function startOf({ args }: Pick<At, 'args'>): string {
+  const [first = '.'] = args
+  return resolve(first === '-' || !existsSync(first) ? '.' : folderOf(first))
+}
+
+/** Throws a CliError that says what is wrong with which file. */
+export function setupOf(at: At): Setup {
+  const start = startOf(at)
+  return {
+    rules: rulesOf(at, start),
+    accepted: at.flags['no-baseline'] ? {} : acceptedFor(at, start),
+  }
+}
+
+function rulesOf({ flags, io }: At, start: string): ScannerOptions['rules'] {
+  const file = flags.config ?? (flags['no-config'] ? undefined : findUp(CONFIGS, start))
+  if (file === undefined) return undefined
+  const problems: string[] = []
+  let options: ScanConfig
+  try {
+    options = readConfig(file, flags['skip-refused'] ? problems : undefined)
+  } catch (error) {
+    if (!(error instanceof ConfigRefused)) throw error
+    throw new CliError(
+      `${file} is refused:\n${error.problems.map((one) => `  ${one}`).join('\n')}`,
+      {
+        hint: '-skip-refused goes on without these, -no-config without the file',
+      },
+    )
+  }
+  for (const problem of problems) io.stderr.write(`scan: ${file}: without ${problem}\n`)
+  const name = import.meta.url.endsWith('.ts') ? 'config-rules.ts' : 'config-rules.js'
+  return { module: new URL(`../../../scan/config/${name}`, import.meta.url).href, options }
+}
+
+function acceptedFor({ flags }: At, start: string): Accepted {
+  const baseline = flags.baseline ?? findUp([BASELINE_FILE], start)
+  const hashes = findUp(['.secrets.baseline'], start)
+  const places = findUp(['.gitleaksignore', '.betterleaksignore'], start)
+  return {
+    baseline: baseline === undefined ? undefined : readBaseline(baseline),
+    hashes: hashes === undefined ? undefined : parsed(hashes, parseSecretsBaseline),
+    places:
+      places === undefined
+        ? undefined
+        : { root: dirname(places), list: parsed(places, parseGitleaksIgnore) },
+  }
+}
+
+/** Throws a CliError. */
+export const readBaseline = (file: string): Baseline => parsed(file, parseBaseline)
+
+function parsed<T>(file: string, parse: (text: string) => T): T {
+  try {
+    return parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (error instanceof BaselineError) throw new CliError(`scan: ${file}: ${error.message}`)
+    if (code === undefined) throw error
+    throw new CliError(`scan: ${file} cannot be read (${code})`, {
+      ...(code === 'ENOENT' && { hint: 'coffer scan baseline create makes one' }),
+    })
+  }
+}
+
+/** The first of these files in the folder or above it; not beyond the repository. */
+export function findUp(names: readonly string[], start: string): string | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const found = names.map((name) => join(folder, name)).find((path) => existsSync(path))
+    if (found !== undefined) return found
+    if (existsSync(join(folder, '.git')) || folder === dirname(folder)) return undefined
+  }
+}
