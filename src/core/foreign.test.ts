@@ -14,7 +14,7 @@ type Handler = (call: Call<{ name: string }>, users: Set<string>) => Promise<unk
 /** An engine whose foreign system is a set of names. */
 async function far(handler: Handler) {
   const users = new Set<string>()
-  const seen = { undone: 0, broken: false }
+  const seen = { undone: 0, broken: false, wait: Promise.resolve() }
   const engine = defineEngine({
     type: 'far',
     help: 'Users somewhere else.',
@@ -32,6 +32,7 @@ async function far(handler: Handler) {
     undo: {
       async drop({ record }) {
         seen.undone++
+        await seen.wait
         if (seen.broken) throw new Error('away')
         users.delete(String(record['name']))
       },
@@ -200,4 +201,27 @@ test('a change that another has begun to undo cannot be committed, and is undone
   go()
   equal((await asked).status, 503)
   deepEqual([[...made.users], made.seen.undone, await made.left()], [[], 2, []])
+})
+
+test('a change cannot be committed while it is being undone', async () => {
+  const { promise: worked, resolve: finish } = Promise.withResolvers<void>()
+  const { promise: wait, resolve: go } = Promise.withResolvers<void>()
+  const made = await far((call, users) =>
+    call.foreign('drop', { name: call.data.name }, async () => {
+      users.add(call.data.name)
+      await worked
+    }),
+  )
+  const asked = made.ask('write', 'far/user/ann')
+  while ((await made.left()).length === 0) await new Promise(setImmediate)
+  made.clock.advance(FOREIGN_GRACE_MS)
+  made.seen.wait = wait
+  const passing = made.core.expiry.pass()
+  while (made.seen.undone === 0) await new Promise(setImmediate)
+  finish()
+  await new Promise(setImmediate)
+  go()
+  await passing
+  equal((await asked).status, 503)
+  deepEqual([[...made.users], await made.left()], [[], []])
 })

@@ -45,7 +45,7 @@ export async function rotatePair(target: PostgresTarget, now: Pair, next: Requir
       `ALTER ROLE ${name} WITH LOGIN PASSWORD ${literal(target.verifier(partner.password))}`,
     )
   })
-  await proven(target, partner)
+  // Done as the second login, which proves that one.
   await changeRoot(target, partner, root)
   await proven(target, root)
 }
