@@ -180,8 +180,7 @@ export function shownSessions(
 }
 
 /** Some targets tell the port too, which is another one for each session. */
-const hostOf = (address: string): string =>
-  address.replace(/^(\d+(?:\.\d+){3}|\[.*\]):\d+$/, '$1')
+const hostOf = (address: string): string => address.replace(/^(\d+(?:\.\d+){3}|\[.*\]):\d+$/, '$1')
 
 /** `app web-1 (10.0.0.7)`: for a refusal, the log and an event. */
 export function nameOf({ kind, name, app, address }: Holder): string {

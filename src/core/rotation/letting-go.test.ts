@@ -160,7 +160,10 @@ test('a session of a client that has let go keeps nobody waiting, however it cal
   house.target.disconnect(other.id)
   await house.pass(20)
   equal((await house.entry('app')).state, 'IDLE')
-  ok(house.target.sessions('app_a').some(({ id }) => id === own.id), 'nobody has ended it')
+  ok(
+    house.target.sessions('app_a').some(({ id }) => id === own.id),
+    'nobody has ended it',
+  )
 })
 
 test('a reader holds until its token has ended', async () => {
