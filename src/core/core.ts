@@ -34,6 +34,7 @@ import { type LockoutDefaults } from './lockout.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
 import { type RotationEvent } from './rotation/advance.ts'
+import { type Pace } from './rotation/pace.ts'
 import { type Rotations, rotations } from './rotation/runner.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
@@ -64,6 +65,7 @@ export type CoreOptions = {
   /** Told of every answer, for metrics. */
   observe?: Observe
   watch?: { limits?: WatchLimits; keep?: Retention }
+  rotationPace?: Pace
   /** Told of what happens to rotations, in the transaction in which it does. */
   rotationEvent?: (tx: Tx, event: RotationEvent) => Promise<void> | void
   /** Changes made before the first request after unsealing (declared audit devices). */
@@ -226,6 +228,7 @@ export function createCore(options: CoreOptions): Core {
       mounts: mountParts,
       tokens: tokenParts,
       log,
+      pace: options.rotationPace,
       async emit(tx, event) {
         const { home, mount, ...told } = event
         emitEvent(tx, { mount: mount.entry, home, now: clock.now() }, told)

@@ -31,9 +31,11 @@ export type DutyParts = {
   node: string
   clock: Clock
   space: () => Space | undefined
+  /** So long it is kept without a word. */
+  holdMs?: number
 }
 
-export function duty({ path, node, clock, space }: DutyParts): Duty {
+export function duty({ path, node, clock, space, holdMs = DUTY_MS }: DutyParts): Duty {
   let epoch = 0
 
   async function transact<T>(act: (tx: Tx) => Promise<T>): Promise<T | undefined> {
@@ -70,9 +72,9 @@ export function duty({ path, node, clock, space }: DutyParts): Duty {
         const row = await tx.get<Row>(path)
         if (row && row.node !== node && row.until > now) return 0
         const own = row?.node === node && row.epoch === epoch
-        if (own && row.until - now > DUTY_MS / 2) return epoch
+        if (own && row.until - now > holdMs / 2) return epoch
         const next = own ? epoch : (row?.epoch ?? 0) + 1
-        tx.put(path, { node, epoch: next, until: now + DUTY_MS } satisfies Row)
+        tx.put(path, { node, epoch: next, until: now + holdMs } satisfies Row)
         return next
       })
       epoch = mine ?? 0

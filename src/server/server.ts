@@ -6,9 +6,11 @@ import { type Announcement } from '../core/keeper.ts'
 import { countTurn, createMetrics, measuredStore } from '../core/metrics.ts'
 import { type SystemTtl } from '../core/mounts.ts'
 import { type LogLevel as LogLevelHandle } from '../core/sys/config.ts'
+import { type Pace } from '../core/rotation/pace.ts'
 import { type Turn } from '../core/turn.ts'
 import { helpBody } from '../derive/help.ts'
 import { openapi } from '../derive/openapi.ts'
+import { type Engine } from '../kit/engine.ts'
 import { bare, type Reply } from '../kit/reply.ts'
 import { VAULT_VERSION } from '../lib/version.ts'
 import { memoryStore } from '../storage/memory.ts'
@@ -36,6 +38,9 @@ export type ServerOptions = {
   /** What sys/loggers reads and changes. */
   logLevel?: LogLevelHandle
   announce?: (message: Announcement) => Promise<void> | void
+  /** What a test has in place of what this build has. */
+  engines?: readonly Engine[]
+  rotationPace?: Pace
 }
 
 export type OpenCore = { core: Core; inFlight: InFlight }
@@ -72,7 +77,7 @@ export function openCore(options: ServerOptions): OpenCore {
     store: measuredStore(openStore(options.storage), metrics),
     help: (_core, turn) => helpOf(turn, version),
     observe: (turn, answer) => countTurn(metrics, turn, answer),
-    engines: ENGINES,
+    engines: options.engines ?? ENGINES,
     auditTypes: AUDIT_TYPES,
     ownEngines: (self) => ownEngines(self, parts),
     log,
@@ -80,6 +85,7 @@ export function openCore(options: ServerOptions): OpenCore {
     ...(options.ttl && { ttl: options.ttl }),
     ...(options.settings && { settings: options.settings }),
     ...(options.announce && { announce: options.announce }),
+    ...(options.rotationPace && { rotationPace: options.rotationPace }),
     ...(options.audit?.length && {
       beforeOpen: (tx, self) => declareAudit(tx, self, options.audit!),
     }),

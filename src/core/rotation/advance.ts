@@ -27,6 +27,7 @@ import {
   saveRotation,
   storedAt,
 } from './record.ts'
+import { PACE } from './pace.ts'
 import { type RotationParts } from './runner.ts'
 import { type Change, isPause, later, type Memo, moved, type Pause, type Work } from './work.ts'
 
@@ -40,11 +41,6 @@ export type RotationEvent = {
   readonly generation: number
 }
 
-/** How long a target may take for one step. */
-export const STEP_MS_MAX = 30_000
-/** How much later what was sent may still be done there, at most: an engine sets its limits below. */
-const SETTLE_MS = STEP_MS_MAX
-
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 }
@@ -55,7 +51,7 @@ export type Outcome = 'changed' | 'stale' | 'lost' | 'gone' | Pause
 type Found = { entry: RotationEntry; mount: Mount; kind: RotationKind; home: Home | undefined }
 
 export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
-  const { clock, random, mounts, tokens, duty, log } = parts
+  const { clock, random, mounts, tokens, duty, log, pace = PACE } = parts
   const memos = new Map<string, Memo>()
   const begin = () => parts.space()?.begin()
 
@@ -79,7 +75,7 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
     const { entry, mount, home } = found
     const abort = new AbortController()
     const { promise, reject } = Promise.withResolvers<never>()
-    const cancel = clock.after(STEP_MS_MAX, () => {
+    const cancel = clock.after(pace.step, () => {
       reject(new NoAnswer('the target has not answered in time'))
       abort.abort()
     })
@@ -131,6 +127,7 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
       kind,
       memo,
       random,
+      pace,
       now: clock.now(),
       standing: { current: entry.current, previous: entry.previous },
       ask: (act) => inTime(found, act),
@@ -138,7 +135,7 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
         try {
           return await inTime(found, act)
         } catch (error) {
-          if (error instanceof NoAnswer) memo.settlesAt = clock.now() + SETTLE_MS
+          if (error instanceof NoAnswer) memo.settlesAt = clock.now() + pace.settle
           throw error
         }
       },
@@ -240,7 +237,7 @@ export function advancer(parts: Omit<RotationParts, 'node'> & { duty: Duty }) {
     // Another process may have sent something, and died before it could write that down.
     const inherited = memo.epoch !== duty.epoch && isTouching(entry)
     memo.epoch = duty.epoch
-    if (inherited) memo.settlesAt = clock.now() + SETTLE_MS
+    if (inherited) memo.settlesAt = clock.now() + pace.settle
     const work = workOf(all, memo)
     if (!live && entry.state !== 'RETIRING') {
       return store(all, { to: moved(work, 'RETIRING', 'its mount is disabled', { orders: {} }) })

@@ -51,6 +51,8 @@ export type Holder = {
   readonly address: string
   /** Whether the generation before cannot be revoked because of it. */
   readonly blocks: boolean
+  /** Whether it has not said, or shown, that it uses the generation before no more. */
+  readonly holds: boolean
   readonly reason?: string
 }
 
@@ -117,33 +119,58 @@ export async function shownHolders(
       since: holder.since,
       address: holder.address,
       blocks: await blocks(holder, entry, judge),
+      holds: entry.previous !== undefined && holder.holds.includes(entry.previous.number),
       ...(holder.reason !== undefined && { reason: holder.reason }),
     })
   }
   return shown.toSorted((a, b) => Number(b.blocks) - Number(a.blocks) || a.since - b.since)
 }
 
-/** Sessions on the target with the old credential. What is a client's or reader's is not said twice. */
+/**
+ * What a client calls its sessions on the target, so that they are known for its own:
+ * `coffer:<app>:<start of the instance>`.
+ */
+const sessionNameOf = ({ app, instance }: Pick<Holder, 'app' | 'instance'>): string =>
+  `coffer:${app}:${instance.slice(0, 8)}`
+
+/** Whose session it is: only a client's own name, or instance, says that. */
+function ownerOfSession(application: string, holders: readonly Holder[]): Holder | undefined {
+  return holders.find(
+    (holder) =>
+      holder.instance !== '' &&
+      (application === sessionNameOf(holder) || application === holder.instance),
+  )
+}
+
+/**
+ * Sessions on the target that may stand on the old credential. One of a client that has said that it
+ * uses the old one no more keeps nobody waiting: some targets cannot tell with which of two passwords
+ * a session came, or came anew.
+ */
 export function shownSessions(
   sessions: readonly TargetSession[],
   holders: readonly Holder[],
   generation: number,
 ): Holder[] {
-  const known = new Set(holders.flatMap(({ app, instance }) => [app, instance]))
+  const apps = new Set(holders.map(({ app }) => app).filter((app) => app !== ''))
   const shown = new Map<string, Holder & { count: number }>()
   for (const session of sessions) {
     const { application, address } = session
-    const before = shown.get(`${application}\0${address}`)
-    shown.set(`${application}\0${address}`, {
+    const owner = application === '' ? undefined : ownerOfSession(application, holders)
+    const known = owner !== undefined || apps.has(application)
+    const key = `${application}\0${hostOf(address)}`
+    const before = shown.get(key)
+    shown.set(key, {
       kind: 'session',
       name: application || session.user,
-      app: application,
-      instance: '',
+      app: owner?.app ?? application,
+      instance: owner?.instance ?? '',
       generation,
-      state: application !== '' && known.has(application) ? 'connected' : 'unregistered',
+      state: known ? 'connected' : 'unregistered',
       since: Math.min(before?.since ?? Infinity, session.since),
       address,
-      blocks: true,
+      blocks: owner?.holds ?? true,
+      holds: owner?.holds ?? true,
       count: (before?.count ?? 0) + 1,
     })
   }
@@ -151,6 +178,9 @@ export function shownSessions(
     count === 1 ? holder : { ...holder, name: `${holder.name} (${count} sessions)` },
   )
 }
+
+/** Some targets tell the port too, which is another one for each session. */
+const hostOf = (address: string): string => address.replace(/^(\d+(?:\.\d+){3}|\[.*\]):\d+$/, '$1')
 
 /** `app web-1 (10.0.0.7)`: for a refusal, the log and an event. */
 export function nameOf({ kind, name, app, address }: Holder): string {

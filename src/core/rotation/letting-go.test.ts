@@ -132,6 +132,41 @@ test('open sessions hold the old one, and are shown though nobody has registered
   equal((await house.entry('app')).state, 'IDLE')
 })
 
+test('a session of a client that has let go keeps nobody waiting, however it calls itself', async () => {
+  const house = await rotated()
+  const connect = (application: string) =>
+    house.target.connect({ user: 'app_a', application, address: '10.0.0.9:4711' })
+  const shown = async () =>
+    (await status(house)).holders
+      .filter(({ kind }) => kind === 'session')
+      .map(({ name, state, blocks }) => [name, state, blocks])
+  const own = connect('coffer:web:web-1')
+  connect('web-1')
+  const [app, other] = [connect('web'), connect('coffer:web:web-2')]
+  const both = [
+    ['coffer:web:web-1', 'connected'],
+    ['web-1', 'connected'],
+  ]
+  await ack(house, 'applied', 2)
+  deepEqual(await shown(), [
+    ...both.map((each) => [...each, true]),
+    ['web', 'connected', true],
+    ['coffer:web:web-2', 'unregistered', true],
+  ])
+  await ack(house, 'drained', 2)
+  deepEqual((await shown()).slice(0, 2), [...both.map((each) => [...each, false])])
+  await house.pass(30)
+  equal((await house.entry('app')).state, 'DRAINING', 'held by those that are somebody else')
+  house.target.disconnect(app.id)
+  house.target.disconnect(other.id)
+  await house.pass(20)
+  equal((await house.entry('app')).state, 'IDLE')
+  ok(
+    house.target.sessions('app_a').some(({ id }) => id === own.id),
+    'nobody has ended it',
+  )
+})
+
 test('a reader holds until its token has ended', async () => {
   const house = await rotationHouse()
   await house.declare('app', { reader_hold: 100_000 })

@@ -7,8 +7,6 @@ import { type Holder, nameOf, shownSessions } from './holders.ts'
 import { rulesOf } from './timing.ts'
 import { type Change, hold, later, moved, type Step, type Work } from './work.ts'
 
-const POLL_MS = 1_000
-const POLL_MS_MAX = 30_000
 const HOUR_MS = 3_600_000
 /** How long a revoked value is remembered by those who look for leaked ones. */
 const RETENTION_MS = 7 * 24 * HOUR_MS
@@ -62,8 +60,8 @@ async function sessionsOf({ kind, entry, ask }: Work): Promise<readonly TargetSe
 }
 
 /** Quick at first, when most holders let go, and slower later. */
-const pollPause = ({ entry, now }: Work): number =>
-  Math.min(Math.max((now - entry.since) / 20, POLL_MS), POLL_MS_MAX)
+const pollPause = ({ entry, now, pace }: Work): number =>
+  Math.min(Math.max((now - entry.since) / 20, pace.holders[0]), pace.holders[1])
 
 /** Alerts once, with the names; and never revokes. */
 function laggards(work: Work, blocking: readonly Holder[], nacked: readonly Holder[]): Step {
@@ -87,7 +85,7 @@ function drainFast(work: Work, known: readonly Holder[]): Step {
   const { seconds, from } = entry.emergency!
   const until = from + seconds * 1000
   if (known.some((holder) => holder.blocks) && now < until) {
-    return { pause: Math.min(until - now, POLL_MS) }
+    return { pause: Math.min(until - now, work.pace.holders[0]) }
   }
   return { to: moved(work, 'REVOKED', 'emergency', { held: undefined }) }
 }
@@ -135,7 +133,7 @@ export async function watchSoftly(work: Work): Promise<Step> {
   }
   const { undoWindowSeconds } = rulesOf(entry.rules, entry.timing)
   const until = entry.softAt + undoWindowSeconds * 1000
-  if (now < until) return { pause: Math.min(until - now, POLL_MS) }
+  if (now < until) return { pause: Math.min(until - now, work.pace.holders[0]) }
   const to = moved(work, 'REVOKED', 'nobody has missed it')
   return entry.released ? { to } : { to, whenLetGo: true }
 }

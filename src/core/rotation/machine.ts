@@ -46,4 +46,6 @@ export function nextStep(work: Work): Promise<Step> | Step {
   return act ? ACTS[state](work) : untilDue(work)
 }
 
-const untilDue = ({ entry, now }: Work): Step => ({ pause: Math.max(dueAt(entry) - now, 1_000) })
+const untilDue = ({ entry, now, pace }: Work): Step => ({
+  pause: Math.max(dueAt(entry) - now, pace.look),
+})

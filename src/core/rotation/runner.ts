@@ -14,15 +14,13 @@ import { type Mounts } from '../mounts.ts'
 import { type Home } from '../namespaces.ts'
 import { type Tokens } from '../tokens.ts'
 import { advancer, type RotationEvent } from './advance.ts'
+import { PACE, type Pace } from './pace.ts'
 import { idOfEntry, type RotationEntry, rotationKeys, storedAt } from './record.ts'
 
-const POLL_MS = 1_000
 const BATCH = 200
 const WORKERS_MAX = 4
 const LANE_MAX = 1_000
 const BUG_PAUSE_MS = 60_000
-/** How often a request looks whether another node has done what it waits for. */
-const WAIT_MS = 250
 
 export type RotationParts = {
   node: string
@@ -32,6 +30,7 @@ export type RotationParts = {
   mounts: Mounts
   tokens: Tokens
   log: (level: 'info' | 'warn' | 'error', text: string) => void
+  pace?: Pace | undefined
   /** Tells those who watch, in the transaction of the change. */
   emit: (tx: Tx, event: RotationEvent) => Promise<void> | void
 }
@@ -64,8 +63,8 @@ export type Running = {
 type Lane = { jobs: RotationEntry[]; working: number; done: Promise<void>; finish: () => void }
 
 export function rotations(parts: RotationParts): Rotations {
-  const { clock, log } = parts
-  const own = duty({ path: 'duty/rotation', ...parts })
+  const { clock, log, pace = PACE } = parts
+  const own = duty({ path: 'duty/rotation', holdMs: pace.duty, ...parts })
   const { advance, ask } = advancer({ ...parts, duty: own })
   const lanes = new Map<string, Lane>()
   const taken = new Set<string>()
@@ -171,7 +170,7 @@ export function rotations(parts: RotationParts): Rotations {
   }
 
   function schedule(): void {
-    cancel = clock.after(POLL_MS, () => {
+    cancel = clock.after(pace.look, () => {
       void tick()
       schedule()
     })
@@ -207,7 +206,7 @@ export function rotations(parts: RotationParts): Rotations {
         const entry = await ask.entry(home, id)
         if (!entry || done(entry) || clock.now() >= until) return entry
         if (!(await own.held())) {
-          await pauseOf(WAIT_MS)
+          await pauseOf(pace.wait)
           continue
         }
         const outcome = await step(home, id)

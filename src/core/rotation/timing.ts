@@ -6,9 +6,8 @@
 import { type RotationRules, type RotationTiming } from '../../kit/rotation.ts'
 import { nextTime } from '../../lib/cron.ts'
 import { type Random } from '../../lib/random.ts'
+import { PACE } from './pace.ts'
 
-const RETRY_MS = 10_000
-const RETRY_MS_MAX = 300_000
 const HOUR = 3_600
 
 export function nextRotation(timing: RotationTiming, now: number): number | undefined {
@@ -38,8 +37,9 @@ export function windowMissed(timing: RotationTiming, nextAt: number, now: number
 }
 
 /** Growing pauses with a fifth of chance in them, so that many do not come back at once. */
-export function retryPause(failures: number, random: Random): number {
-  const wait = Math.min(RETRY_MS * 2 ** (Math.max(failures, 1) - 1), RETRY_MS_MAX)
+export function retryPause(failures: number, random: Random, { retry } = PACE): number {
+  const [first, most] = retry
+  const wait = Math.min(first * 2 ** (Math.max(failures, 1) - 1), most)
   return Math.round(wait * (0.8 + (random(1)[0]! / 255) * 0.2))
 }
 

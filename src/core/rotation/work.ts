@@ -13,6 +13,7 @@ import {
 } from '../../kit/rotation.ts'
 import { type Random } from '../../lib/random.ts'
 import { type Holder } from './holders.ts'
+import { type Pace } from './pace.ts'
 import { type HoldReason, noted, type RotationEntry, type RotationState } from './record.ts'
 import { retryPause } from './timing.ts'
 
@@ -33,6 +34,7 @@ export type Work = {
   readonly kind: RotationKind
   readonly now: number
   readonly random: Random
+  readonly pace: Pace
   readonly memo: Memo
   readonly standing: Standing
   /** Asks the target something, within the time limit. */
@@ -91,10 +93,10 @@ export function moved(
 
 /** It did not work, and is tried again after a growing pause. */
 export function later(work: Work, error: unknown, more: Partial<RotationEntry> = {}): Change {
-  const { entry, now, random } = work
+  const { entry, now, random, pace } = work
   const failures = entry.failures + 1
   const trouble = troubleOf(entry, error)
-  const retryAt = now + retryPause(failures, random)
+  const retryAt = now + retryPause(failures, random, pace)
   return {
     to: { ...entry, ...more, failures, trouble, retryAt },
     ...(entry.trouble !== trouble && { log: `${entry.state}: ${trouble}` }),

@@ -112,10 +112,13 @@ export const configEndpoints = [
 
 async function write(call: ConfigCall) {
   const { data, given, store, mount, body } = call
-  const before = await connections.get(store, data.name)
-  const plugin = data.plugin_name ?? before?.plugin_name ?? ''
+  const stored = await connections.get(store, data.name)
+  const plugin = data.plugin_name ?? stored?.plugin_name ?? ''
   if (plugin === '') refuse('empty plugin name')
-  pluginNamed(plugin)
+  const { family } = pluginNamed(plugin)
+  // What another kind of database was told means nothing to this one.
+  const sameKind = stored !== undefined && pluginNamed(stored.plugin_name).family === family
+  const before = sameKind ? stored : undefined
   const details = { ...before?.connection_details }
   for (const [name, value] of Object.entries(body)) {
     if (!OWN.includes(name) && value !== null) details[name] = value
@@ -128,14 +131,14 @@ async function write(call: ConfigCall) {
     plugin_name: plugin,
     plugin_version: data.plugin_version ?? before?.plugin_version ?? '',
     connection_details: details,
-    allowed_roles: data.allowed_roles ?? before?.allowed_roles ?? [],
+    allowed_roles: data.allowed_roles ?? stored?.allowed_roles ?? [],
     root_rotation_statements:
       data.root_rotation_statements ?? before?.root_rotation_statements ?? [],
-    password_policy: data.password_policy ?? before?.password_policy ?? '',
+    password_policy: data.password_policy ?? stored?.password_policy ?? '',
     verify_connection: data.verify_connection,
     skip_static_role_import_rotation: given.has('skip_static_role_import_rotation')
       ? data.skip_static_role_import_rotation
-      : (before?.skip_static_role_import_rotation ?? false),
+      : (stored?.skip_static_role_import_rotation ?? false),
     ...(partner && { partner }),
   }
   await tryConnection(call, next)

@@ -95,6 +95,23 @@ test('config keeps what a second write leaves out, and shows no password', async
   equal(await db.read('config/db'), undefined)
 })
 
+test('config of another kind of database asks for nothing of the one before', async () => {
+  const { db } = await made({ password_policy: 'p', root_rotation_statements: 'a' })
+  const redis = { plugin_name: 'redis-database-plugin', verify_connection: false }
+  await db.write('config/db', { ...redis, host: '127.0.0.1', username: 'admin' })
+  const shown = dataOf(await db.read('config/db'))
+  deepEqual(
+    [shown['connection_details'], shown['root_credentials_rotate_statements']],
+    [{ host: '127.0.0.1', username: 'admin' }, []],
+  )
+  deepEqual([shown['allowed_roles'], shown['password_policy']], [['app*', 'one'], 'p'])
+  await db.write('config/db', CONFIG)
+  deepEqual(dataOf(await db.read('config/db'))['connection_details'], {
+    connection_url: URL,
+    username: 'root',
+  })
+})
+
 test('config warns of a password in the URL, and masks it', async () => {
   for (const [url, masked] of [
     [

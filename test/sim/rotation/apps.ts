@@ -64,16 +64,21 @@ export function client(name: string, about: About): App {
   return app
 }
 
-/** Reads now and then, and must do so within the time for which readers are believed to hold. */
+/**
+ * Reads now and then, and must do so within the time for which readers are believed to hold. One that
+ * gets no answer asks again soon, as clients do: the server may have given what never arrived.
+ */
 export function reader(name: string, about: About, everySeconds: number): App {
   let readAt = -Infinity
+  let unanswered = false
   const app: App = {
     name,
     holds: [],
     async act(asks, now) {
       const due = now - readAt >= everySeconds * 1000
-      if (!due && about.random.below(12) > 0) return
+      if (!due && about.random.below(12) > 0 && !unanswered) return
       const found = await fetched(asks, about)
+      unanswered = found === undefined
       if (!found) return
       readAt = now
       app.holds = [found]
