@@ -61,8 +61,6 @@ type Declaration<F extends Flags> = {
   readonly flagsFirst?: true
   /** Exit codes that differ from 0 ok, 1 local error, 2 remote error. */
   readonly exits?: Readonly<Record<number, string>>
-  /** The exit code of a wrong flag or argument, where 1 is an answer. */
-  readonly usageExit?: 2
   /** The exit code of every error, for a command whose 1 means something else. */
   readonly errorExit?: number
   /** The exit code; nothing means 0. */

@@ -39,7 +39,7 @@ export const check = defineCommand({
   ],
   flags,
   exits: { 0: 'all is there', 1: 'something is missing', 2: 'an error, here or at the server' },
-  usageExit: 2,
+  errorExit: 2,
   run: (at) => exitTwo(() => run(at)),
 })
 

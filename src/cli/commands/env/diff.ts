@@ -43,7 +43,7 @@ export const diff = defineCommand({
   ],
   flags: { base: baseFlag, all: flag.bool('Show what is the same too.') },
   exits: { 0: 'the same', 1: 'different', 2: 'an error, here or at the server' },
-  usageExit: 2,
+  errorExit: 2,
   async run(at) {
     return exitTwo(async () => {
       const [a, b] = at.args.map((word) => environmentPath(at, word)) as [string, string]
