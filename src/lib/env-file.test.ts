@@ -118,3 +118,14 @@ test('parseEnvFile() takes time in proportion to a hostile text', () => {
     equal(parseEnvFile(text).entries.length < 2, true)
   }
 })
+
+test('parseEnvFile() takes the field of a bare reference for a part of the value', () => {
+  const read = (line: string) => parseEnvFile(`${line}\n`).entries[0]?.value
+  equal(read('A=vault://secret/db#password'), 'vault://secret/db#password')
+  equal(read('A=vault://secret/db#password # said'), 'vault://secret/db#password')
+  equal(read('A=pg://u:${vault://a/b#c}@h/d#x'), 'pg://u:${vault://a/b#c}@h/d')
+  equal(read('A=${vault://a/b#c}-${vault://a/b#d}#x'), '${vault://a/b#c}-${vault://a/b#d}')
+  equal(read('A=vault://secret/db # said'), 'vault://secret/db')
+  equal(read('A=vault://secret/db#'), 'vault://secret/db')
+  equal(read('A=http://x/y#z'), 'http://x/y')
+})

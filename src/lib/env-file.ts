@@ -24,6 +24,8 @@ const SPACES = /\s*/y
 const KEY = /(?:export\s+)?([\w.-]+)(?:\s*=|:\s)/y
 const PLAIN_KEY = /([\w.-]+)(?:\s*=|:\s)/y
 const BARE = /[^#\n]*/y
+const OPEN_REFERENCE = /vault:\/\/[^\s#]+$/
+const FIELD = /[\w%-]/
 const LINE_END = /[\n\u2028\u2029]/
 
 export function parseEnvFile(given: string): EnvFile {
@@ -101,8 +103,20 @@ function endOfRest(text: string, at: number): number | undefined {
   return LINE_END.test(text.slice(at, after)) ? after : undefined
 }
 
+/**
+ * Up to the `#` of a comment, which needs no space before it. Only behind a reference, and right behind
+ * it, a `#` names the field: nobody comments on `vault://a/b` without a space, and everybody forgets the
+ * quotes.
+ */
 function bare(text: string, start: number): Found {
-  const end = past(text, BARE, start)
+  let end = past(text, BARE, start)
+  while (
+    text[end] === '#' &&
+    OPEN_REFERENCE.test(text.slice(start, end)) &&
+    FIELD.test(text[end + 1] ?? '')
+  ) {
+    end = past(text, BARE, end + 1)
+  }
   return { raw: text.slice(start, end), end }
 }
 

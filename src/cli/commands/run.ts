@@ -14,7 +14,7 @@ import { FORCED_BYTES_MIN } from '../../scrub/known-values.ts'
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { childEnv } from '../env/child-env.ts'
-import { hintForBare, readEnvFile } from '../env/read-env-file.ts'
+import { readEnvFile } from '../env/read-env-file.ts'
 import { clientOptions } from '../http/client-options.ts'
 import { type Sink } from '../io.ts'
 
@@ -133,8 +133,6 @@ async function resolved(at: At, env: Env, client: Client | undefined): Promise<R
 }
 
 function hintFor({ program }: At, { problems }: ConfigError): string {
-  const bare = hintForBare(problems.map(({ reference }) => reference))
-  if (bare !== undefined) return bare
   const codes = new Set(
     problems.map(({ error }) => Object(error) as { code?: unknown }).map((e) => e.code),
   )

@@ -17,9 +17,3 @@ export function readEnvFile(path: string): EnvFile {
     throw new CliError(`cannot read the env file "${path}": ${why}`, { cause })
   }
 }
-
-/** What to say when a reference has lost its field: dotenv reads on only up to the sign before it. */
-export function hintForBare(references: readonly string[]): string | undefined {
-  if (references.every((reference) => reference.includes('#'))) return undefined
-  return 'a reference needs quotes in a .env file: a bare value ends at the "#"'
-}

@@ -8,7 +8,7 @@ import { envValues } from '../../../lib/env-file.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
 import { baseFlag, environmentPath, readStored } from '../../env/environment.ts'
-import { hintForBare, readEnvFile } from '../../env/read-env-file.ts'
+import { readEnvFile } from '../../env/read-env-file.ts'
 import { withClient } from '../../env/with-client.ts'
 import { table } from '../../output/table.ts'
 import { exitTwo } from './diff.ts'
@@ -74,8 +74,6 @@ async function run(at: At): Promise<number> {
       ),
     )
     at.out.line(`\n${missing.length} of ${total} missing`)
-    const hint = hintForBare(missing.map(({ where }) => where).filter(hasReference))
-    if (hint !== undefined) at.out.warn(`hint: ${hint}`)
   }
   return missing.length === 0 ? 0 : 1
 }
