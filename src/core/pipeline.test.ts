@@ -29,11 +29,11 @@ test('pipeline answers root what is wrong with the path', async () => {
 
 test('pipeline keeps and serves a secret', async () => {
   const { ask } = await testCore()
-  const wrote = await ask('write', 'secret/data/app/db', { data: { password: 'hunter2' } })
+  const wrote = await ask('write', 'secret/data/app/db', { data: { password: 'swordfish' } })
   equal(wrote.status, 200)
   const read = await ask('read', 'secret/data/app/db')
   equal(read.status, 200)
-  deepEqual(read.body.data!['data'], { password: 'hunter2' })
+  deepEqual(read.body.data!['data'], { password: 'swordfish' })
   deepEqual((await ask('list', 'secret/metadata/app')).body.data, { keys: ['db'] })
 })
 

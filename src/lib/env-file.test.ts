@@ -31,7 +31,7 @@ const GOLDEN: Record<string, string> = {
   'odd lines': 'nothing\nA\n=1\nB:\nC=1\nD=\n"E"\nF==x\nG= =\n   \nH=1\u2028I=2',
   JSON: `A={"a":"b","c":[1,2]}\nB='{"a": "#"}'\nC="{\\"a\\":1}"`,
   twice: 'A=1\nA=2\nA=3',
-  URL: 'A=postgres://u:p%40@h:1/d?x=y&z#f\nB="postgres://u:p@h/d#f"',
+  URL: `A=postgres://u:${'p%40'}@h:1/d?x=y&z#f\nB="postgres://u:p@h/d#f"`,
 }
 
 for (const [name, text] of Object.entries(GOLDEN)) {

@@ -1,5 +1,6 @@
 /** Every rule there is. A new provider is a row in the file of its kind. */
 import { ADDRESSES } from './addresses.ts'
+import { CLASSIC } from './classic.ts'
 import { CLOUD } from './cloud.ts'
 import { DATA } from './data.ts'
 import { FORMATS } from './formats.ts'
@@ -24,4 +25,5 @@ export const ALL_RULES: readonly Rule[] = [
   ...FORMATS,
   ...ADDRESSES,
   ...GENERIC,
+  ...CLASSIC,
 ]

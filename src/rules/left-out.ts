@@ -13,7 +13,7 @@ type Case = {
   readonly comment?: RegExp
 }
 
-const keys = ({ id }: Rule) => id.endsWith('private-key')
+const keys = ({ id }: Rule) => id.endsWith('private-key') || id === 'private-key-header'
 const generic = (rule: Rule) => rule.generic === true
 const any = () => true
 

@@ -50,7 +50,7 @@ test('find() knows escapes before a token, and no token inside a word', () => {
   for (const before of ['', '"', '=', '\\n', '\\t', '%3D', '(', '/'])
     equal(matcher.find(`a${before || ' '}${secret}`)[0]?.secret, secret, before)
   deepEqual(matcher.find(`x${secret}`), [])
-  deepEqual(matcher.find(`${secret}x`), [])
+  deepEqual(matcher.find(`${expandSample('npm_{B36}')}x`), [])
 })
 
 test('find() keeps of overlapping findings the one that knows most', () => {

@@ -27,10 +27,10 @@ export function isSecretLike(value: string, promise: Promise, at: Assigned): boo
 }
 
 /** Services whose tokens have one form only: theirs is the rule that decides. */
-const STRICT = /label_?studio|sonar/i
+export const STRICT = /label_?studio|sonar/i
 
 /** A placeholder in base 64, or the header of a signed token whose rest was cut off for show. */
-function holdsPlaceholder(value: string): boolean {
+export function holdsPlaceholder(value: string): boolean {
   if (!/^[A-Za-z0-9+/_-]{16,}={0,2}$/.test(value)) return false
   const text = Buffer.from(value, 'base64').toString('latin1')
   if (!/^[\x20-\x7e\s]+$/.test(text)) return text.startsWith('{"alg"') && !value.includes('.')

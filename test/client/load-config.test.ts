@@ -140,12 +140,12 @@ test('loadConfig() needs no server for a config without references, and leaves i
   equal(loaded.own, own)
 })
 
+/** A password that must be escaped in a URL. */
+const ODD = 'p@ss/w:rd?#%'
+
 test('loadConfig() gives a Secret for a whole value, and for a text with references in it', () =>
   withClient(async (client, fake) => {
-    fake.put(
-      'secret/db',
-      '{"user":"ann","pw":"p@ss/w:rd?#%","port":5432,"big":12345678901234567890}',
-    )
+    fake.put('secret/db', `{"user":"ann","pw":"${ODD}","port":5432,"big":12345678901234567890}`)
     fake.put('team/kv/a b', { 'odd?': { deep: ['x', { y: 'z' }] }, on: true, empty: '' })
     fake.plain.set('old/app', '{"f":"one"}')
     const config = await loadConfig(
@@ -169,10 +169,10 @@ test('loadConfig() gives a Secret for a whole value, and for a text with referen
     ok(config.password instanceof Secret)
     deepEqual(reveal(config), {
       host: 'localhost',
-      password: 'p@ss/w:rd?#%',
-      alias: 'p@ss/w:rd?#%',
+      password: ODD,
+      alias: ODD,
       url: 'postgres://ann:p%40ss%2Fw%3Ard%3F%23%25@h/db',
-      dsn: 'user=ann password=p@ss/w:rd?#%',
+      dsn: `user=ann password=${ODD}`,
       list: ['5432', '12345678901234567890'],
       nested: { odd: '{"deep":["x",{"y":"z"}]}', y: 'z' },
       on: 'true',
@@ -180,7 +180,7 @@ test('loadConfig() gives a Secret for a whole value, and for a text with referen
       v1: 'one',
     })
     const url = new URL(reveal(config.url))
-    equal(decodeURIComponent(url.password), 'p@ss/w:rd?#%')
+    equal(decodeURIComponent(url.password), ODD)
     equal(inspect(config.password), '[secret secret/db#pw v1]')
     equal(config.url.label, 'secret/db#user v1, secret/db#pw v1')
     equal(JSON.stringify(config).includes('p@ss'), false)

@@ -8,15 +8,15 @@ import { parse as dotenv } from 'dotenv'
 import { COFFER, coffer, startCoffer } from '../support/coffer.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
+const VALUES = ['p#w', 'sk-1234567', 'two-----END']
 const FILE = `# the shop
-DB_URL="postgres://u:p#w@h/d" # main
-export API_KEY='sk-1234567'
+DB_URL="postgres://u:${VALUES[0]}@h/d" # main
+export API_KEY='${VALUES[1]}'
 CERT="-----BEGIN
 two-----END"
 EMPTY=
 OLD=vault://secret/legacy#x
 `
-const VALUES = ['p#w', 'sk-1234567', 'two-----END']
 
 suite('coffer env', () => {
   let server: TestServer
@@ -95,7 +95,7 @@ suite('coffer env', () => {
     const ran = await coffer(server, ['run', '-no-redact', '-env-file=.env', 'sh', '-c', script], {
       cwd: dir,
     })
-    equal(ran.out, 'postgres://u:p#w@h/d|sk-1234567|-----BEGIN\ntwo-----END||')
+    equal(ran.out, `postgres://u:${VALUES[0]}@h/d|sk-1234567|-----BEGIN\ntwo-----END||`)
     equal(statSync(join(dir, '.env')).mode & 0o777, 0o644)
   })
 

@@ -18,7 +18,7 @@ test('a server whose only device is full refuses everything and has done nothing
   await using server = await startServer(options)
   const api = http(server.address, { token: server.rootToken })
   await api.write('sys/mounts/secret', { type: 'kv', options: { version: '2' } })
-  await api.write('secret/data/app', { data: { password: 'correct-horse' } })
+  await api.write('secret/data/app', { data: { password: 'swordfish' } })
   const made = await api.write('auth/token/create', { policies: ['default'] })
   const accessors = (await api.list('auth/token/accessors')).at('data.keys') as string[]
   const full = { type: 'file', options: { file_path: '/dev/full' } }
@@ -47,15 +47,15 @@ test('a server whose only device is full refuses everything and has done nothing
   ])) {
     equal(refused.status, 500)
     deepEqual(refused.errors, ['internal error'])
-    ok(!refused.text.includes('correct-horse'))
+    ok(!refused.text.includes('swordfish'))
   }
   equal((await api.read('sys/seal-status')).at('sealed'), false)
-  ok(!server.output().includes('correct-horse') && !server.output().includes(token))
+  ok(!server.output().includes('swordfish') && !server.output().includes(token))
 
   // The way out: another start, whose configuration puts a device in the place of the full one.
   options.hcl = `audit "file" "full" {\n  options { file_path = "${server.auditFile}" }\n}\n`
   await server.restart()
-  equal((await api.read('secret/data/app')).at('data.data.password'), 'correct-horse')
+  equal((await api.read('secret/data/app')).at('data.data.password'), 'swordfish')
   deepEqual((await api.list('secret/metadata')).at('data.keys'), ['app'])
   deepEqual((await api.list('auth/token/accessors')).at('data.keys'), accessors)
   equal((await api.read('auth/token/lookup-self', { token })).status, 200)

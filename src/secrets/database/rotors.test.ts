@@ -162,8 +162,8 @@ for (const stop of [0, 1, 2]) {
       if (partner)
         await rotatePair(first, { root: admin, partner: undefined }, { root: admin, partner })
       const tried = {
-        root: { ...admin, password: 'tried-root' },
-        partner: { username: name, password: 'tried-partner' },
+        root: { ...admin, password: 'tried-root-password' },
+        partner: { username: name, password: 'tried-partner-password' },
       }
       let steps = 0
       const dying: PostgresTarget = {
@@ -174,14 +174,14 @@ for (const stop of [0, 1, 2]) {
       }
       if (stop === 2) await rotatePair(dying, stored, tried)
       else await rejects(rotatePair(dying, stored, tried), /killed/)
-      equal(await server.takes(admin.username, 'tried-root'), stop === 2)
+      equal(await server.takes(admin.username, 'tried-root-password'), stop === 2)
 
       const again = await open(admin)
       await restorePair(again, stored, tried)
       await restorePair(again, stored, tried)
       ok(await server.takes(admin.username, admin.password))
-      equal(await server.takes(admin.username, 'tried-root'), false)
-      equal(await server.takes(name, 'tried-partner'), false)
+      equal(await server.takes(admin.username, 'tried-root-password'), false)
+      equal(await server.takes(name, 'tried-partner-password'), false)
       equal(await server.takes(name, 'stored-partner'), hadPartner)
       for (const target of [first, again]) await target.close()
     })

@@ -67,9 +67,10 @@ test('config refuses what no plugin can use', async () => {
 
 test('config says that a database is away, and neither its password nor its URL', async () => {
   const { refusal } = await made()
+  const inline = 'inline-password'
   const told = await refusal('write', 'config/new', {
     ...CONFIG,
-    connection_url: 'postgresql://root:inline-password@127.0.0.1:1/app',
+    connection_url: `postgresql://root:${inline}@127.0.0.1:1/app`,
     verify_connection: true,
   })
   match(told, /^400 error creating database object: error verifying connection: .*ECONNREFUSED/)

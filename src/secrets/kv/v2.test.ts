@@ -5,7 +5,7 @@ import { parseJson } from '../../lib/json.ts'
 import { SECRET_CHARS_MAX } from './data.ts'
 import { kvV2 } from './v2.ts'
 
-const secretData = { password: 'canary-5f1c' }
+const secretData = { password: 'canary-value' }
 const body = (text: string) => parseJson(text) as Record<string, unknown>
 
 type Kv = ReturnType<typeof testEngine>
@@ -29,13 +29,13 @@ const cases: readonly Case[] = [
   refused('write without data', 'no data provided', (kv) => kv.write('data/app', {})),
   refused('write of null', 'no data provided', (kv) => kv.write('data/app', { data: null })),
   refused('write of a string', `${FIELD} "data": expected an object`, (kv) =>
-    kv.write('data/app', { data: 'canary-5f1c' }),
+    kv.write('data/app', { data: 'canary-value' }),
   ),
   refused('write of a list', `${FIELD} "data": expected an object`, (kv) =>
-    kv.write('data/app', { data: ['canary-5f1c'] }),
+    kv.write('data/app', { data: ['canary-value'] }),
   ),
   refused('write with options that are none', `${FIELD} "options": expected an object`, (kv) =>
-    kv.write('data/app', { data: secretData, options: 'canary-5f1c' }),
+    kv.write('data/app', { data: secretData, options: 'canary-value' }),
   ),
   refused('write with cas 2 after version 1', NO_MATCH, write({ cas: 2 })),
   refused('write with cas 0 where there is a key', NO_MATCH, write({ cas: 0 })),

@@ -1,0 +1,132 @@
+/**
+ * What a scanner of commits is expected to find even though it is weak, short or made up: passwords
+ * and tokens that somebody typed, the header of a private key, GitHub's prefixes before letters that
+ * are not random. They are the last to be asked: every other rule knows more.
+ */
+import { isPublished } from './published.ts'
+import { type Rule } from './rule.ts'
+import { isTyped } from './typed.ts'
+import { distinct, isMasked, isPlaceholder } from './value.ts'
+
+export const CLASSIC: readonly Rule[] = [
+  {
+    id: 'typed-password',
+    provider: 'generic',
+    title: 'Password that somebody typed',
+    place: 'value',
+    inside: true,
+    whole: true,
+    keywords: ['password', 'passwd', 'passphrase'],
+    pattern: /^[^\s<>]{6,40}$/,
+    check: (secret, _match, at) => at !== undefined && isTyped(secret, 'password', at),
+    generic: true,
+    severity: 'medium',
+    samples: {
+      yes: ['password = "hunter{d1}"', 'DB_PASSWORD=admin{d3}', "password: 'purple-{a8}-horse'"],
+      no: [
+        'password = "password"',
+        'password: "new-password"',
+        'password = args2',
+        'if (password == "hunter{d1}") {',
+        'password: "Enter your password:"',
+        'log(password=hunter{d1}, x)',
+      ],
+    },
+  },
+  {
+    id: 'typed-secret',
+    provider: 'generic',
+    title: 'Secret that somebody typed',
+    place: 'value',
+    inside: true,
+    whole: true,
+    keywords: ['secret', 'token', 'api_key', 'apikey', 'api-key'],
+    pattern: /^[^\s<>]{8,40}$/,
+    check: (secret, _match, at) => at !== undefined && isTyped(secret, 'token', at),
+    generic: true,
+    severity: 'low',
+    samples: {
+      yes: ['secret = "mysecret{d2}"', 'API_KEY=abcdef01234567{d2}', 'token: "tok_123456{d2}"'],
+      no: [
+        'token: "identifier"',
+        'secret: "client_secret"',
+        'token = "keyword.control"',
+        'token: "utf-16le"',
+        'secret: "db-login-2"',
+        'token = next123 + 1',
+      ],
+    },
+  },
+  {
+    id: 'private-key-header',
+    provider: 'pem',
+    title: 'Header of a private key',
+    place: 'keyword',
+    keywords: ['-----begin'],
+    pattern:
+      /-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,9}(?:$|\\{1,4}[nr]|\r?\n))/,
+    check: (_secret, { input, index, 0: header }) =>
+      beginsLine(input, index) && goesOn(input, index + header.length),
+    glued: true,
+    generic: true,
+    severity: 'medium',
+    samples: {
+      yes: [
+        '-----BEGIN RSA PRIVATE KEY-----',
+        '-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n',
+        'key = "-----BEGIN PRIVATE KEY-----\\nMIIE{s12}\\n"',
+      ],
+      no: [
+        'if (pem.startsWith("-----BEGIN PRIVATE KEY-----")) throw new Error("that is private")',
+        '-----BEGIN PRIVATE KEY-----\nREPLACE ME\n-----END PRIVATE KEY-----',
+        '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----',
+        '/^-----BEGIN PRIVATE KEY-----\\n/',
+        'pem = "-----BEGIN PRIVATE KEY-----\\n" + body',
+      ],
+    },
+  },
+  {
+    id: 'github-token-form',
+    provider: 'github',
+    title: 'Token in the form of GitHub',
+    place: 'keyword',
+    keywords: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'],
+    pattern: /gh[pousr]_[A-Za-z0-9]{30,80}(?![\w-])/,
+    check: (secret, { input, index }) => {
+      const rest = secret.slice(4)
+      // GitHub's documentation shows one in an answer, and everybody copies that answer.
+      if (
+        isPublished(secret) &&
+        /token_type/.test(input.slice(Math.max(0, index - 120), index + 160))
+      )
+        return false
+      return !isMasked(rest) && !isPlaceholder(rest) && distinct(rest) >= 8 && /\d/.test(rest)
+    },
+    generic: true,
+    severity: 'medium',
+    samples: {
+      yes: ['ghp_{d10}{a26}{A2}'],
+      no: ['ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', 'ghp_short', 'xghp_{B38}'],
+    },
+  },
+]
+
+/** Before the header: nothing on its line but space, the sign of a changed line, or what assigns it. */
+function beginsLine(text: string, at: number): boolean {
+  const line = text.slice(Math.max(0, at - 120), at).replace(/^[^]*[\r\n]/, '')
+  return /^[ \t]{0,80}[+>-]?[ \t]{0,80}$|[=:(,][ \t]{0,9}(?:[bru]{0,2}\\?["'`]{1,3})?$/i.test(line)
+}
+
+/** After it: a short line as a key has them, or the end of the text. */
+function goesOn(text: string, at: number): boolean {
+  const ahead = text.slice(at, at + 600).replaceAll(HEADERS, '$1')
+  const inner = ahead.slice(GAP.exec(ahead)?.[0].length ?? 0)
+  if (inner === '') return true
+  const [body = '', next = ''] = /^([A-Za-z0-9+/=]{3,})([^]?)/.exec(inner)?.slice(1) ?? []
+  // A whole line of a key would have been found as one, were its first bytes those of a key.
+  if (body.length < 3 || body.length > 40 || isPlaceholder(body)) return false
+  return next === '' || /[\r\n\\"'`]/.test(next) || (next === '.' && /^(?:M[A-I]|b3Bl)/.test(body))
+}
+const HEADERS = /(\n|\\n)(?:Proc-Type|DEK-Info|Comment|Version|Hash): [ -~]{1,90}?(?=[\r\n\\]|$)/g
+/** Line breaks, real and escaped, and the seam between two strings that are put together. */
+const GAP = /^(?:\s|\\{1,4}[nrt]|["'`][ \t]{0,3}[+.,\\]?\s{0,80}["'`]){0,60}/
