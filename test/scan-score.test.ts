@@ -13,12 +13,10 @@ import { compileRules } from '../src/rules/matcher.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 const matcher = compileRules()
 const corpora = corporaPath()
-const skip = existsSync(corpora) ? false : 'the labelled samples are not here (SCAN_CORPORA)'
 
-test(
-  'rules find 97 of 100 secrets in each set, and report 2 of 100 texts without one',
-  { skip },
-  () => {
+/** Where the samples are not, what was found when they were is read: a worse table cannot be committed. */
+if (existsSync(corpora)) {
+  test('rules find 97 of 100 secrets in each set, and report 2 of 100 texts without one', () => {
     const scores = scoreCorpora(readFileSync(corpora), matcher)
     ok(scores.length >= 5)
     for (const { set, secrets, found, clean, reported } of scores) {
@@ -30,8 +28,20 @@ test(
       scoreTable(scores),
       'node scripts/scan-score.ts --write',
     )
-  },
-)
+  })
+} else {
+  test('the page says 97 of 100 secrets found in each set, and 2 of 100 others reported', () => {
+    const rows = scoresOf(readFileSync(PAGE, 'utf8'))
+      .split('\n')
+      .map((row) => row.split('|').map((cell) => cell.trim()))
+      .filter((cells) => /^\d+$/.test(cells[2] ?? ''))
+    ok(rows.length >= 5)
+    for (const [, set, , found, , reported] of rows) {
+      ok(Number.parseFloat(found!) >= 97, set)
+      ok(reported === 'none given' || Number.parseFloat(reported!) <= 2, set)
+    }
+  })
+}
 
 test('rules find next to nothing in this repository', () => {
   const found: string[] = []
