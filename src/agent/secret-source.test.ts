@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { type Client } from '../client/connect.ts'
 import { InvalidRequestError, NetworkError } from '../client/errors.ts'
 import { type Reply } from '../client/reply.ts'
+import { type WatchOptions } from '../client/watch.ts'
 import { fakeClock } from '../../test/support/test-core.ts'
 import { createSecretSource, NotYet } from './secret-source.ts'
 import { type ValueMap } from './template/value.ts'
@@ -12,7 +13,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 type Fake = { reads: number; renewals: number; lease: Partial<Reply>; fails: Error | undefined }
 
 /** A client whose every read gives the next number, under the lease that the test says. */
-function house(lease: Partial<Reply> = {}) {
+function house(lease: Partial<Reply> = {}, mount?: Record<string, unknown>) {
   const fake: Fake = { reads: 0, renewals: 0, lease, fails: undefined }
   const replyOf = (data: Reply['data']): Reply => ({
     ...{ data, warnings: [], leaseId: undefined, leaseSeconds: 0, renewable: false },
@@ -21,7 +22,10 @@ function house(lease: Partial<Reply> = {}) {
   })
   const client = {
     async read(path: string) {
-      if (path.startsWith('sys/internal/')) throw new InvalidRequestError({ hint: 'no' })
+      if (path.startsWith('sys/internal/')) {
+        if (mount) return replyOf(mount as Reply['data'])
+        throw new InvalidRequestError({ hint: 'no' })
+      }
       if (fake.fails) throw fake.fails
       return replyOf({ n: ++fake.reads })
     },
@@ -30,19 +34,37 @@ function house(lease: Partial<Reply> = {}) {
       if (fake.fails) throw fake.fails
       return replyOf(undefined)
     },
+    async *watch(prefix: string, { signal, onState }: WatchOptions) {
+      watches.push(prefix)
+      onState?.(true)
+      for (let path = await told.path; !signal?.aborted; path = await told.path) {
+        listen()
+        yield { id: '1', type: 'kv.write', path, time: '' }
+      }
+    },
   } as unknown as Client
+  const watches: string[] = []
   const clock = fakeClock()
-  const told = { changes: 0, errors: 0 }
+  const told = {
+    changes: 0,
+    errors: 0,
+    path: new Promise<string>(() => {}),
+    tell: (_: string) => {},
+  }
+  const listen = () => {
+    told.path = new Promise((done) => (told.tell = done))
+  }
+  listen()
   const source = createSecretSource({
     ...{ client, clock, env: { A: '1' }, random: () => 0, refreshSeconds: 300 },
     onChange: () => told.changes++,
     onError: () => told.errors++,
   })
-  const value = () => (source.functions['secret']!('x') as ValueMap)['Data']
-  const open = async () => {
-    throws(value, NotYet)
+  const value = (path = 'x') => (source.functions['secret']!(path) as ValueMap)['Data']
+  const open = async (path?: string) => {
+    throws(() => value(path), NotYet)
     try {
-      value()
+      value(path)
     } catch (error) {
       await source.fetch((error as NotYet).key)
     }
@@ -51,7 +73,7 @@ function house(lease: Partial<Reply> = {}) {
     clock.advance(seconds * 1000)
     await settled()
   }
-  return { fake, told, source, value, open, pass }
+  return { fake, told, source, value, open, pass, listen, watches }
 }
 
 test('a secret without a lease is looked at again, and a change is told', async () => {
@@ -107,4 +129,33 @@ test('after a new login what has a lease is read anew, the rest stays', async ()
   plain.source.renewed()
   await plain.pass(0.001)
   deepEqual(plain.value(), { n: 1 })
+})
+
+const KV = { path: 'secret/', type: 'kv', options: { version: '2' } }
+
+test('a secret of KV is read again when the server tells of a change, and no other is', async () => {
+  const { fake, told, value, open, pass, watches } = house({}, KV)
+  for (const path of ['secret/data/app', 'secret/app']) await open(path)
+  // It may have changed between the read and the beginning of the watch.
+  await pass(0.001)
+  deepEqual(watches, ['secret/app'])
+  const { reads } = fake
+  told.tell('secret/other')
+  await settled()
+  await pass(0.001)
+  equal(fake.reads, reads)
+  told.tell('secret/app')
+  await settled()
+  await pass(0.001)
+  equal(fake.reads, reads + 2)
+  deepEqual(value('secret/app'), { n: fake.reads })
+})
+
+test('a version that is asked for by its number, and what is no KV, is not watched', async () => {
+  const kv = house({}, KV)
+  await kv.open('secret/data/app?version=2')
+  deepEqual(kv.watches, [])
+  const other = house({}, { ...KV, type: 'database' })
+  await other.open('secret/creds/app')
+  deepEqual(other.watches, [])
 })

@@ -1,11 +1,13 @@
 /**
  * What templates read: each path is read once, kept, and kept fresh: leases are renewed or replaced
- * before they end, other secrets looked at again from time to time. A read that fails later leaves
- * the old value in use, for a program is better off with that than with none.
+ * before they end, secrets of KV looked at again when the server tells of a change, and all others
+ * from time to time. A read that fails later leaves the old value in use, for a program is better off
+ * with that than with none.
  */
 import { type Client } from '../client/connect.ts'
 import { DeniedError, InvalidRequestError, MissingError } from '../client/errors.ts'
 import { stringifyJson } from '../client/json.ts'
+import { onPush, type Pushed } from '../client/pushed.ts'
 import { type Reply } from '../client/reply.ts'
 import { type Clock } from '../lib/clock.ts'
 import { FunctionError, type Functions } from './template/render.ts'
@@ -45,7 +47,14 @@ type Ask = {
   readonly path: string
   readonly data?: Record<string, string>
 }
-type Kept = { value: Value; mark: string; leaseId: string | undefined; cancel: () => void }
+type Kept = {
+  value: Value
+  mark: string
+  leaseId: string | undefined
+  /** Which of the reads it is from: one that began later may be answered sooner. */
+  turn: number
+  cancel: () => void
+}
 
 const RENEW_AT = 2 / 3
 const REPLACE_AT = 0.9
@@ -55,6 +64,8 @@ export function createSecretSource(options: Options): SecretSource {
   const { client, clock, random, onChange, onError } = options
   const kept = new Map<string, Kept>()
   const placeOf = createPlaces(client)
+  const pushed = new Map<string, Pushed>()
+  let turns = 0
   let closed = false
 
   const get = (ask: Ask): Value => {
@@ -75,11 +86,12 @@ export function createSecretSource(options: Options): SecretSource {
       })
     })
   }
-  const store = (key: string, ask: Ask, { reply, value }: Read) => {
+  const store = (key: string, ask: Ask, { reply, value, turn }: Read & { turn: number }) => {
     const before = kept.get(key)
+    if (before && before.turn > turn) return
     before?.cancel()
     const mark = stringifyJson(value)
-    const entry: Kept = { value, mark, leaseId: reply?.leaseId, cancel: () => {} }
+    const entry: Kept = { value, mark, leaseId: reply?.leaseId, turn, cancel: () => {} }
     kept.set(key, entry)
     const [seconds, work] = next(ask, reply)
     if (seconds !== undefined) entry.cancel = later(seconds * (1 - 0.1 * random()), key, work)
@@ -100,8 +112,23 @@ export function createSecretSource(options: Options): SecretSource {
   }
   const refresh = async (key: string) => {
     const ask = JSON.parse(key) as Ask
+    const turn = ++turns
     const read = await readOne(client, placeOf, ask)
-    if (!closed) store(key, ask, read)
+    if (closed) return
+    store(key, ask, { ...read, turn })
+    const { watched } = read
+    if (watched !== undefined && !pushed.has(key)) {
+      pushed.set(
+        key,
+        onPush(client, watched, () => again(key)),
+      )
+    }
+  }
+  /** At once, and off the stack of whoever says so. */
+  const again = (key: string) => {
+    const entry = kept.get(key)
+    entry?.cancel()
+    if (entry) entry.cancel = later(0, key, refresh)
   }
   const renew = async (key: string) => {
     const entry = kept.get(key)
@@ -131,15 +158,12 @@ export function createSecretSource(options: Options): SecretSource {
       await refresh(key)
     },
     renewed() {
-      for (const [key, entry] of kept) {
-        if (entry.leaseId === undefined) continue
-        entry.cancel()
-        entry.cancel = later(0, key, refresh)
-      }
+      for (const [key, { leaseId }] of kept) if (leaseId !== undefined) again(key)
     },
     close() {
       closed = true
       for (const { cancel } of kept.values()) cancel()
+      for (const { stop } of pushed.values()) stop()
     },
   }
 }
@@ -174,21 +198,29 @@ function environment(env: Options['env']): Functions {
   }
 }
 
-type Read = { reply: Reply | undefined; value: Value }
-type PlaceOf = (path: string, part: string) => Promise<string>
+/** `watched` = what a change of it is told under. */
+type Read = { reply: Reply | undefined; value: Value; watched?: string | undefined }
+type Place = { path: string; watched: string | undefined }
+type PlaceOf = (path: string, part: string) => Promise<Place>
 
 async function readOne(client: Client, placeOf: PlaceOf, { kind, path, data }: Ask): Promise<Read> {
   // The agent's loop keeps the process alive; a look in between does not have to.
   const options = { background: true }
   if (kind === 'secrets') {
-    return { reply: undefined, value: await client.list(await placeOf(path, 'metadata'), options) }
+    const place = await placeOf(path, 'metadata')
+    return { reply: undefined, value: await client.list(place.path, options) }
   }
   const [bare = '', search] = path.split('?')
   const query = Object.fromEntries(new URLSearchParams(search))
-  const reply = data
-    ? await client.write(path, data, options)
-    : await client.read(await placeOf(bare, 'data'), { ...options, query })
-  return { reply, value: shapeOf(reply) }
+  if (data) {
+    const reply = await client.write(path, data, options)
+    return { reply, value: shapeOf(reply) }
+  }
+  const place = await placeOf(bare, 'data')
+  const reply = await client.read(place.path, { ...options, query })
+  // A version that was asked for by its number does not change.
+  const watched = query['version'] === undefined ? place.watched : undefined
+  return { reply, value: shapeOf(reply), watched }
 }
 
 /** A secret as templates know it. */
@@ -209,20 +241,26 @@ function shapeOf(reply: Reply): ValueMap {
 /** On KV version 2, `secret/app` is read at `secret/data/app`, as the command line has it too. */
 function createPlaces(client: Client): PlaceOf {
   return async (path, part) => {
+    const other: Place = { path, watched: undefined }
     try {
       const { data } = await client.read(`sys/internal/ui/mounts/${path}`, { background: true })
       const said = data?.['path']
       const mount = typeof said === 'string' ? said.replace(/\/$/, '') : ''
       const { version } = Object(data?.['options']) as { version?: unknown }
       const below = path.slice(mount.length + 1)
-      if (version !== '2' || mount === '' || !path.startsWith(`${mount}/`)) return path
-      return /^(data|metadata)\//.test(below) ? path : `${mount}/${part}/${below}`
+      if (data?.['type'] !== 'kv' || mount === '' || !path.startsWith(`${mount}/`)) return other
+      if (version !== '2') return { path, watched: path }
+      const bare = below.replace(/^(data|metadata)\//, '')
+      return {
+        path: bare === below ? `${mount}/${part}/${below}` : path,
+        watched: `${mount}/${bare}`,
+      }
     } catch (error) {
       // The policy may forbid the question; then the path is taken as it is.
       const answered = [DeniedError, InvalidRequestError, MissingError].some(
         (e) => error instanceof e,
       )
-      if (answered) return path
+      if (answered) return other
       throw error
     }
   }

@@ -271,6 +271,27 @@ listener "tcp" { address = "127.0.0.1:0" }
     equal((await agent.ended).code, 7)
   })
 
+  test('a file is written anew when the server tells of a change, long before the next look', async (t) => {
+    await fresh()
+    await put('told', { v: 'one' })
+    const config = approle().replace('interval = "1s"', 'interval = "1h"')
+    const agent = start(`${config}
+      template {
+        contents = "{{ with secret \\"secret/told\\" }}{{ .Data.data.v }}{{ end }}"
+        destination = "${dir}/told.txt"
+      }`)
+    const shows = (value: string) =>
+      until(() => existsSync(join(dir, 'told.txt')) && read('told.txt') === value)
+    await shows('one')
+    for (const value of ['two', 'three']) {
+      const startedAt = Date.now()
+      await put('told', { v: value })
+      await shows(value)
+      t.diagnostic(`a change is in the file after ${Date.now() - startedAt} ms`)
+    }
+    await stopped(agent)
+  })
+
   test('the listener lends its token, remembers leases, and wants its header', async () => {
     await fresh()
     await put('proxy', { v: 'through' })

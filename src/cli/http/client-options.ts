@@ -7,7 +7,7 @@ import { type ConnectOptions } from '../../client/connect.ts'
 import { type FetchLike } from '../../client/transport.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context } from '../command.ts'
-import { send } from './send.ts'
+import { type Received, send, type Wire } from './send.ts'
 
 export function clientOptions({ settings, io }: Pick<Context, 'settings' | 'io'>): ConnectOptions {
   const { address, namespace, timeoutSeconds, retriesMax } = settings
@@ -32,32 +32,52 @@ function fetchWith(settings: Context['settings'], socket: string | undefined): F
   return async (text, { method = 'GET', headers, body, signal }) => {
     signal?.throwIfAborted()
     const url = new URL(text)
-    const sent = send(
-      {
-        method,
-        url,
-        target: url.pathname + url.search,
-        socket,
-        headers: { ...Object.fromEntries(extra), ...(headers as Record<string, string>) },
-        body: typeof body === 'string' ? body : undefined,
-      },
-      settings,
-    )
-    const received = await (signal ? Promise.race([sent, aborted(signal)]) : sent)
-    const answer = new Headers()
-    for (const name of ['location', 'retry-after']) {
-      const value = received.headers[name]
-      if (typeof value === 'string') answer.set(name, value)
+    const wire: Wire = {
+      method,
+      url,
+      target: url.pathname + url.search,
+      socket,
+      headers: { ...Object.fromEntries(extra), ...(headers as Record<string, string>) },
+      body: typeof body === 'string' ? body : undefined,
     }
-    const { status } = received
-    // The constructor takes no text with these.
-    const text204 = status === 204 || status === 304 ? null : received.text
-    return new Response(text204, { status, headers: answer })
+    return fetched(wire, settings, signal ?? new AbortController().signal)
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
+/** An answer that goes on is there as soon as its head is, and any other when it is whole. */
+function fetched(wire: Wire, settings: Context['settings'], signal: AbortSignal) {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>()
+  let body: ReadableStreamDefaultController<Uint8Array> | undefined
+  const open = (head: Omit<Received, 'text'>): boolean => {
+    if (!String(head.headers['content-type']).startsWith('text/event-stream')) return false
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => void (body = controller),
+    })
+    resolve(response(head, stream))
+    return true
+  }
+  const chunk = (bytes: Uint8Array) => body?.enqueue(bytes)
+  send(wire, settings, { open, chunk, signal }).then(
+    (received) => (body ? body.close() : resolve(response(received, received.text))),
+    (error: Error) => {
+      // Whoever has let it go is told why, and not what became of the socket.
+      const told = signal.aborted ? (signal.reason as Error) : error
+      if (body) body.error(told)
+      else reject(told)
+    },
+  )
+  return promise
+}
+
+const TOLD = ['content-type', 'location', 'retry-after', 'x-coffer-generation']
+
+function response({ status, headers }: Omit<Received, 'text'>, body: string | ReadableStream) {
+  const answer = new Headers()
+  for (const name of TOLD) {
+    const value = headers[name]
+    if (typeof value === 'string') answer.set(name, value)
+  }
+  // The constructor takes no text with these.
+  const text = status === 204 || status === 304 ? null : body
+  return new Response(text, { status, headers: answer })
 }

@@ -23,6 +23,8 @@ export type Wire = {
 export type Streaming = {
   chunk(bytes: Uint8Array): void
   readonly signal: AbortSignal
+  /** Told of the head of a success; false = its text is wanted at the end, as of any other. */
+  open?(head: Omit<Received, 'text'>): boolean
 }
 
 export type Received = {
@@ -56,12 +58,13 @@ export async function send(
   return new Promise((done, fail) => {
     const request = open(settings, (response) => {
       const chunks: Buffer[] = []
-      const on = response.statusCode === 200 ? streaming : undefined
+      const { statusCode: status = 0, headers } = response
+      const goesOn = status === 200 && (streaming?.open?.({ status, headers }) ?? true)
+      const on = goesOn ? streaming : undefined
       if (on) limit.lift()
       response.on('data', (chunk: Buffer) => void (on ? on.chunk(chunk) : chunks.push(chunk)))
       response.on('error', fail)
       response.on('end', () => {
-        const { statusCode: status = 0, headers } = response
         done({ status, headers, text: Buffer.concat(chunks).toString('utf8') })
       })
     })
