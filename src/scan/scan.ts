@@ -10,7 +10,7 @@ import { scanBatch, scannerOf } from './scan-batch.ts'
 import { type Outcome, scanBytes } from './scan-bytes.ts'
 import { type Scanner } from './scan-text.ts'
 import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
-import { type Batch, type BatchOutcome, type ScannerOptions, workerPool } from './worker-pool.ts'
+import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
 
 export { type Finding, fingerprintOf, masked } from './finding.ts'
 export { GitError } from './git-run.ts'
@@ -112,8 +112,8 @@ export async function* scanInput(
  */
 export async function* scanStaged(folder: string, options: ScanOptions): AsyncGenerator<Finding> {
   const { tally } = options
-  const changes = await staged(folder)
-  const scanner = await scannerOf(options)
+  // Git works while the rules are made ready.
+  const [changes, scanner] = await Promise.all([staged(folder), scannerOf(options)])
   const found: { change: Change; outcome: Outcome }[] = []
   const fresh = changes.flatMap((change) => {
     return change.blob === undefined ? [] : [{ change, blob: change.blob }]
@@ -279,6 +279,8 @@ async function* runner<T extends Batch>(
       bytes += sizeOf(next.value)
       yield { batch: next.value, outcome: scanBatch(next.value, scanner) }
     }
+    // Most runs, such as those of hooks, have too little to do for threads, and do not load them.
+    const { workerPool } = await import('./worker-pool.ts')
     const pool = workerPool(own)
     try {
       yield* pool.run(batches)
