@@ -25,7 +25,6 @@ export const REASONS: readonly Reason[] = [
     '* /sys/mfa/method/*',
     '* /sys/policies/egp/*',
     '* /sys/policies/rgp/*',
-    '* /sys/quotas/lease-count/*',
     '* /sys/sealwrap/rewrap',
     '* /sys/storage/raft/snapshot-auto/*',
     'GET /sys/replication/performance/*dynamic-filter*',

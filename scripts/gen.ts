@@ -13,6 +13,7 @@ import { FAILURES, type FailureCode } from '../src/kit/failure.ts'
 import { configMarkdown } from '../src/server/config-markdown.ts'
 import { openCore } from '../src/server/server.ts'
 import { coveragePage } from './coverage-page.ts'
+import { scannerPage, scoresOf } from './scanner-page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const FOLDER = 'docs/reference'
@@ -25,6 +26,7 @@ export async function generatedPages(): Promise<Map<string, string>> {
     ['config.md', configMarkdown()],
     ['errors.md', errorsPage()],
     ['coverage.md', coveragePage(engines)],
+    ['scanner.md', scannerPage(scoresOf(textOf(join(ROOT, FOLDER, 'scanner.md')) ?? '') ?? '')],
     ['api/README.md', apiIndex(engines)],
     ...engines.map((engine): [string, string] => [
       `api/${pageName(engine)}`,
@@ -98,6 +100,7 @@ const WHEN: Readonly<Record<FailureCode, string>> = {
   not_found: 'There is nothing at this path. The list of errors may be empty.',
   unsupported_path: 'The mount has no such endpoint.',
   unsupported_operation: 'The endpoint does not know this method.',
+  held: 'A rotation is asked for while somebody holds the credential before, or it is on hold. The text names who.',
   precondition_failed: 'The listener wants a header that is not there.',
   too_large: 'The body is larger than the listener allows for this path.',
   unsupported_media_type: 'A compressed body, or a PATCH that is not a merge patch.',

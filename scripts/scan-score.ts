@@ -13,11 +13,10 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { zstdDecompressSync } from 'node:zlib'
 import { compileRules, type Matcher } from '../src/rules/matcher.ts'
+import { scannerPage } from './scanner-page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 export const PAGE = join(ROOT, 'docs/reference/scanner.md')
-const BEGIN = '<!-- scores: written by scripts/scan-score.ts -->'
-const END = '<!-- /scores -->'
 
 export const corporaPath = (): string =>
   process.env['SCAN_CORPORA'] ?? join(ROOT, '../shared/data/scanner-corpora.tar.zst')
@@ -105,14 +104,6 @@ export function scoreTable(scores: readonly Score[]): string {
   ].join('\n')
 }
 
-/** The page with this table in the place it keeps for it. */
-export function pageWith(page: string, table: string): string {
-  const [before, rest] = page.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (after === undefined) throw new Error(`the page has no "${BEGIN}" … "${END}"`)
-  return `${before}${BEGIN}\n\n${table}\n\n${END}${after}`
-}
-
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     options: { write: { type: 'boolean' }, misses: { type: 'boolean' } },
@@ -122,9 +113,7 @@ if (import.meta.main) {
   if (existsSync(path)) {
     const scores = scoreCorpora(readFileSync(path))
     console.log(scoreTable(scores))
-    if (values.write) {
-      writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), scoreTable(scores)))
-    }
+    if (values.write) writeFileSync(PAGE, scannerPage(scoreTable(scores)))
     for (const score of scores) {
       if (values.misses && (positionals.length === 0 || positionals.includes(score.set)))
         printMisses(score)

@@ -24,6 +24,7 @@ import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { generatedPages, strayPages } from '../scripts/gen.ts'
+import { readAgentConfig } from '../src/agent/config.ts'
 import { commandsOf, FAMILIES } from '../src/cli/families.ts'
 import { globalFlags } from '../src/cli/settings.ts'
 import { METRICS } from '../src/core/metrics.ts'
@@ -163,7 +164,8 @@ test('every command that is named is there, with its flags', async () => {
         .map(([, line = '']) => line.split(/[|>)]| #/)[0]!),
     ]
     for (const line of lines) {
-      const words = line.trim().split(/\s+/)
+      // What stands behind the dashes belongs to another program.
+      const words = line.split(' -- ')[0]!.trim().split(/\s+/)
       const matching = commands.filter(({ path }) =>
         path.every((word, i) => words[i] === word || words[i] === '…'),
       )
@@ -263,6 +265,7 @@ test('every HCL example is a configuration or a policy', () => {
       if (language !== 'hcl') continue
       const file = `${page}:${line}`
       if (/^path "/m.test(text)) parsePolicy(text)
+      else if (/^auto_auth /m.test(text)) readAgentConfig(file, text)
       else {
         const env = { COFFER_SEAL_KEY: '0f'.repeat(32), COFFER_SEAL_KEY_NEW: '1f'.repeat(32) }
         deepEqual(readConfig([{ file, text }], { env }).warnings, [], file)

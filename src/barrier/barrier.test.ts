@@ -36,6 +36,15 @@ test('open() agrees with the published AES-256-GCM vector', () => {
   throws(() => open(key, sealed, { context: 'x' }), TamperedError)
 })
 
+test('seal() seals a text as its bytes, and leaves alone what is put before it', () => {
+  const key = systemRandom(32)
+  const text = 'a ü \u{1f511} \ud800'
+  const before = Buffer.from([1, 2, 3])
+  const sealed = seal(key, text, { context: 'a', before })
+  deepEqual(sealed.subarray(0, 3), before)
+  deepEqual(open(key, sealed.subarray(3), { context: 'a' }), Buffer.from(text))
+})
+
 test('open() refuses every flipped bit, a wrong key, a wrong context and a cut record', () => {
   const key = systemRandom(32)
   const sealed = seal(key, Buffer.from('hunter2'), { context: 'a' })
@@ -313,6 +322,77 @@ test('space does not keep what it has written when it already knows of a later w
   release()
   await acknowledged
   deepEqual(await (await space.begin()).get('x'), { by: 'them' })
+})
+
+test('space does not ask the store for what it alone has written, and has it all the same', async () => {
+  const { store, made } = await freshSpace()
+  let asked = 0
+  const counted = { ...store, changes: (since: number) => (asked++, store.changes(since)) }
+  const own = new Space(counted, made.rootKey, made.keyring)
+  const put = async (path: string, value: object | undefined) => {
+    const tx = await own.begin()
+    if (value) tx.put(path, value)
+    else tx.remove(path)
+    await own.commit(tx)
+  }
+  const seen = async (path: string) => (await own.begin()).get(path)
+  // The first write reserves uses of the key, which is a write of its own.
+  await put('a', { v: 1 })
+  await seen('a')
+  asked = 0
+  await put('a', { v: 2 })
+  deepEqual(await seen('a'), { v: 2 })
+  const long = { v: 'x'.repeat(100_000) }
+  await put('a', long)
+  deepEqual(await seen('a'), long)
+  await put('a', { v: 3 })
+  deepEqual(await seen('a'), { v: 3 })
+  await put('a', undefined)
+  equal(await seen('a'), undefined)
+  equal(asked, 0)
+  // Another process comes first while a transaction is under way.
+  const late = await own.begin()
+  late.put('b', { v: 5 })
+  const other = new Space(store, made.rootKey, made.keyring)
+  const tx = await other.begin()
+  tx.put('a', { v: 4 })
+  await other.commit(tx)
+  await own.commit(late)
+  deepEqual(await seen('a'), { v: 4 })
+  equal(asked, 1)
+})
+
+test('space does not keep what it asked for before it wrote', async () => {
+  const { store, made } = await freshSpace()
+  const gates: (() => void)[] = []
+  let slow = false
+  const get: typeof store.get = (key) => {
+    const found = store.get(key)
+    return slow ? new Promise((done) => gates.push(() => done(found))) : found
+  }
+  const own = new Space({ ...store, get }, made.rootKey, made.keyring)
+  const put = async (value: object | undefined) => {
+    const tx = await own.begin()
+    if (value) tx.put('a', value)
+    else tx.remove('a')
+    await own.commit(tx)
+  }
+  await put({ v: 1 })
+  for (const next of [{ v: 2 }, undefined, { v: 3 }]) {
+    // From another process, so that it is not in the cache.
+    const other = new Space(store, made.rootKey, made.keyring)
+    const foreign = await other.begin()
+    foreign.put('a', { v: 'other' })
+    await other.commit(foreign)
+    const early = await own.begin()
+    slow = true
+    const asked = early.get('a')
+    slow = false
+    await put(next)
+    for (const open of gates.splice(0)) open()
+    deepEqual(await asked, { v: 'other' })
+    deepEqual(await (await own.begin()).get('a'), next)
+  }
 })
 
 test('space lists in the order of bytes, beyond the basic plane too', async () => {

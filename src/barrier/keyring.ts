@@ -24,7 +24,7 @@ export type Keyring = {
   rotated(random: Random, now: number): Keyring
   /** The ring as it lies in the store. */
   store(rootKey: Uint8Array): Buffer
-  sealRecord(storeKey: string, plain: Uint8Array): Buffer
+  sealRecord(storeKey: string, plain: Uint8Array | string): Buffer
   openRecord(storeKey: string, record: Uint8Array): Buffer
   /** A key of its own for one purpose. */
   derive(purpose: string): Buffer
@@ -65,8 +65,7 @@ function keyring(ring: StoredRing): Keyring {
       })
     },
     store: (rootKey) => seal(rootKey, Buffer.from(JSON.stringify(ring)), { context: CONTEXT }),
-    sealRecord: (storeKey, plain) =>
-      Buffer.concat([header, seal(active, plain, { context: storeKey })]),
+    sealRecord: (storeKey, plain) => seal(active, plain, { context: storeKey, before: header }),
     openRecord(storeKey, record) {
       const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength)
       if (bytes.length < HEADER_BYTES || bytes[0] !== RECORD_VERSION) {

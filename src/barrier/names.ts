@@ -7,8 +7,10 @@
  * The iv authenticates the name and binds it to its folder. What a thief of the file still sees:
  * the shape of the tree, how long names are, and which folders changed when.
  */
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { deriveKey, TamperedError } from '../crypto/aead.ts'
+import { counterMode } from '../crypto/counter-mode.ts'
+import { hmac } from '../crypto/hmac.ts'
 
 const IV_BYTES = 16
 /** Rooms whose names come from us (times, counters, digests), and which must sort on disk. */
@@ -23,8 +25,8 @@ export type Names = {
 }
 
 export function names(key: Uint8Array): Names {
-  const macKey = deriveKey(key, 'names/iv/v1')
-  const cipherKey = deriveKey(key, 'names/cipher/v1')
+  const mac = hmac('sha256', deriveKey(key, 'names/iv/v1'))
+  const stream = counterMode(deriveKey(key, 'names/cipher/v1'))
   // Two generations: when the young one is full it becomes the old one, and the old one is dropped.
   let young = new Map<string, string>()
   let old = new Map<string, string>()
@@ -32,17 +34,11 @@ export function names(key: Uint8Array): Names {
   let shown = new Map<string, string>()
 
   const ivOf = (folder: string, segment: string) =>
-    createHmac('sha256', macKey)
-      .update(folder)
-      .update('\0')
-      .update(segment)
-      .digest()
-      .subarray(0, IV_BYTES)
+    Buffer.from(mac(`${folder}\0${segment}`, 'latin1').slice(0, IV_BYTES), 'latin1')
 
   function hideSegment(folder: string, segment: string): string {
     const iv = ivOf(folder, segment)
-    const cipher = createCipheriv('aes-256-ctr', cipherKey, iv)
-    return Buffer.concat([iv, cipher.update(segment, 'utf8')]).toString('base64url')
+    return Buffer.concat([iv, stream(iv, Buffer.from(segment))]).toString('base64url')
   }
 
   function hide(path: string): string {
@@ -81,8 +77,7 @@ export function names(key: Uint8Array): Names {
     const isFolder = hidden.endsWith('/')
     const bytes = Buffer.from(isFolder ? hidden.slice(0, -1) : hidden, 'base64url')
     const iv = bytes.subarray(0, IV_BYTES)
-    const cipher = createDecipheriv('aes-256-ctr', cipherKey, iv)
-    const segment = cipher.update(bytes.subarray(IV_BYTES)).toString('utf8')
+    const segment = stream(iv, bytes.subarray(IV_BYTES)).toString('utf8')
     if (!timingSafeEqual(iv, ivOf(folder, segment))) {
       throw new TamperedError('a stored name does not authenticate')
     }

@@ -63,6 +63,8 @@ type Declaration<F extends Flags> = {
   readonly exits?: Readonly<Record<number, string>>
   /** The exit code of every error, for a command whose 1 means something else. */
   readonly errorExit?: number
+  /** The exit code of a wrong flag or argument, where 1 is an answer. */
+  readonly usageExit?: 2
   /** The exit code; nothing means 0. */
   run(context: Context<F>): Promise<number | void> | number | void
 }

@@ -138,14 +138,15 @@ function defaults(flags: Flags): Record<string, unknown> {
 }
 
 /** Gives an error of usage the hint where the usage is. */
-function withHint<T>({ program }: Run, { path }: Command, read: () => T): T {
+function withHint<T>({ program }: Run, { path, usageExit }: Command, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (!(error instanceof CliError) || error.hint !== undefined) throw error
+    if (!(error instanceof CliError)) throw error
     throw new CliError(error.message, {
       cause: error,
-      hint: `see: ${program} ${path.join(' ')} -help`,
+      exit: usageExit ?? error.exit,
+      hint: error.hint ?? `see: ${program} ${path.join(' ')} -help`,
     })
   }
 }

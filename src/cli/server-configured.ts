@@ -6,6 +6,7 @@ import { ConfigError, loadConfig, type ServerConfig } from '../server/config.ts'
 import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
 import { openCore, serve, type ServerOptions } from '../server/server.ts'
 import { raiseWorkers, type Sibling, siblingOf } from '../server/siblings.ts'
+import { StoreUnusable } from '../storage/store.ts'
 import { CliError, messageOf } from './cli-error.ts'
 import { type Io } from './io.ts'
 import { listening, untilStopped, versionText } from './server-command.ts'
@@ -33,7 +34,7 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   const sibling = siblingOf()
   if (sibling) return runWorker(config, log, sibling)
   const options = serverOptions(config, log)
-  const open = openCore(options)
+  const open = opened(options)
   await open.core.keeper.openItself()
   const running = await listening(() => serve(open, options), addressesOf(config))
   writePid(config, log)
@@ -41,6 +42,16 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   await untilStopped(running)
   removePid(config)
   return 0
+}
+
+/** Says what is wrong with the place of the store instead of showing a defect. */
+function opened(options: Parameters<typeof openCore>[0]): ReturnType<typeof openCore> {
+  try {
+    return openCore(options)
+  } catch (error) {
+    if (!(error instanceof StoreUnusable)) throw error
+    throw new CliError(error.message, { hint: 'see "storage" in the configuration file' })
+  }
 }
 
 function addressesOf({ listeners }: ServerConfig): string {

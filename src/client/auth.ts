@@ -19,6 +19,8 @@ export type Auth = {
   readonly kind: string
   /** Whether `login` gives a new token when called again. */
   readonly repeatable: boolean
+  /** Who logs in, for what is kept for this one alone. Never sent, never stored as it is. */
+  identity?(): Promise<string>
   login(send: Send, options?: CallOptions): Promise<Login>
 }
 
@@ -41,6 +43,7 @@ export function appRole(options: {
   return {
     kind: 'approle',
     repeatable: true,
+    identity: async () => identityOf('approle', mount, await take(roleId, 'role id')),
     async login(send, call = {}) {
       const body: Record<string, unknown> = { role_id: await take(roleId, 'role id') }
       if (wrappedSecretId !== undefined) {
@@ -63,6 +66,7 @@ export function userpass(options: {
   return {
     kind: 'userpass',
     repeatable: true,
+    identity: async () => identityOf('userpass', mount, username),
     async login(send, call = {}) {
       const body = { password: await take(password, 'password') }
       return logIn(send, { ...call, path: `auth/${mount}/login/${username}`, body })
@@ -78,6 +82,7 @@ export function token(value: SecretInput): Auth {
   return {
     kind: 'token',
     repeatable: typeof value === 'function',
+    identity: async () => identityOf('token', '', await take(value, 'token')),
     async login(send, call = {}) {
       const token = await take(value, 'token')
       try {
@@ -133,7 +138,11 @@ async function take(input: SecretInput, name: string): Promise<Secret> {
   return new Secret(text, name)
 }
 
-async function logIn(
+function identityOf(kind: string, mount: string, name: string | Secret): string {
+  return JSON.stringify([kind, mount, name instanceof Secret ? name.reveal() : name])
+}
+
+export async function logIn(
   send: Send,
   { path, body, ...call }: CallOptions & { path: string; body: unknown },
 ): Promise<Login> {

@@ -14,6 +14,7 @@ import { createMounts } from './mounts.ts'
 import { createOnSecret, type OnSecret } from './on-secret.ts'
 import { type Reply, replyOf } from './reply.ts'
 import { Session } from './session.ts'
+import { type WatchEvent, watchEvents, type WatchLine, type WatchOptions } from './watch.ts'
 import { type FetchLike, fetchTransport, nodeTransport, type TlsOptions } from './transport.ts'
 
 export type ConnectOptions = {
@@ -60,6 +61,11 @@ export type Client = {
   unwrap(token: string | Secret, options?: CallOptions): Promise<Reply>
   /** Calls `fn` with a secret now and with each new version of it. */
   follow(ref: string, fn: FollowFn, options?: FollowOptions): Following
+  /**
+   * What happens at a path and below it, where the server tells that (this project's does): types,
+   * paths and versions, never a value. Ends with its signal, or by an error that will not pass.
+   */
+  watch(prefix?: string, options?: WatchOptions): AsyncGenerator<WatchEvent, void, undefined>
   /** Stops renewals, ends calls under way; `revoke` also makes the server forget the token. */
   close(options?: { revoke?: boolean }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -103,18 +109,19 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     end()
     throw error
   }
-  return createClient({ address, session, onSecret, end, closed: closing.signal })
+  return createClient({ address, session, onSecret, random, end, closed: closing.signal })
 }
 
 type Parts = {
   address: URL
   session: Session
   onSecret: ReturnType<typeof createOnSecret>
+  random: () => number
   end: () => void
   closed: AbortSignal
 }
 
-function createClient({ address, session, onSecret, end, closed }: Parts): Client {
+function createClient({ address, session, onSecret, random, end, closed }: Parts): Client {
   const call = (request: Call) => session.call(request)
   const mounts = createMounts(call)
   const reply = async (request: Call): Promise<Reply> => {
@@ -145,14 +152,23 @@ function createClient({ address, session, onSecret, end, closed }: Parts): Clien
     unwrap: (token, options) =>
       reply({ ...options, method: 'POST', path: 'sys/wrapping/unwrap', body: { token } }),
     follow: (ref, fn, options) => follow(ref, fn, { ...options, client }),
+    watch: (prefix = '', options) => watchEvents(lineOf(call), prefix, { ...options, random }),
     close,
     [asyncDispose]: () => close(),
   }
   return client
 }
 
+function lineOf(call: (request: Call) => Promise<Answer>): WatchLine {
+  const asked = { method: 'GET', path: 'sys/coffer/watch', background: true } as const
+  return {
+    stream: (query, chunk, signal) => call({ ...asked, query, chunk, signal }),
+    poll: async (query, signal) => (await call({ ...asked, query, signal })).body?.['data'],
+  }
+}
+
 /** Node before 20.5 lacks the symbol; compilers fall back to this name as well. */
-const asyncDispose: typeof Symbol.asyncDispose =
+export const asyncDispose: typeof Symbol.asyncDispose =
   (Symbol as { asyncDispose?: typeof Symbol.asyncDispose }).asyncDispose ??
   (Symbol.for('Symbol.asyncDispose') as typeof Symbol.asyncDispose)
 

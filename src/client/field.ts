@@ -9,7 +9,10 @@ const IS_REFERENCE = /^\s*(ref\+)?vault:\/\/|\$\{\s*(ref\+)?vault:\/\//i
 type Picked = { value: string } | { reason: string }
 
 /** A text is itself; a number, a truth value, a list or an object is its JSON text. */
-export function pick({ data }: KvSecret, { field }: Reference): Picked {
+export function pick(
+  { data }: Pick<KvSecret, 'data'>,
+  { field }: Pick<Reference, 'field'>,
+): Picked {
   let value: unknown = data
   for (const name of field) {
     const here = typeof value === 'object' && value !== null && Object.hasOwn(value, name)

@@ -1,6 +1,7 @@
 /**
- * Calls a function with a secret, and again whenever a new version of it is out. Asks for the
- * version only, where the policy allows that, and reads the value when there is a new one.
+ * Calls a function with a secret, and again whenever a new version of it is out. Where the server
+ * tells of changes it looks when it is told to, and else from time to time. Asks for the version
+ * only, where the policy allows that, and reads the value when there is a new one.
  */
 import { createHash } from 'node:crypto'
 import { Secret } from '../lib/secret.ts'
@@ -10,10 +11,11 @@ import { labelOf, pick } from './field.ts'
 import { type CallOptions, sleep } from './http.ts'
 import { stringifyJson } from './json.ts'
 import { type KvSecret } from './kv.ts'
+import { onPush, type Pushed } from './pushed.ts'
 import { parseReference, type Reference } from './reference.ts'
 
 export type FollowOptions = {
-  /** How often to look, less or more by a tenth. Default 1000. */
+  /** How often to look where nobody tells of changes, less or more by a tenth. Default 1000. */
   intervalMs?: number
   signal?: AbortSignal
   /**
@@ -33,6 +35,8 @@ export type Following = {
 }
 
 const BACKOFF_MS_MAX = 5_000
+/** While changes are told: looking is only for what nobody has thought of. */
+const LIVE_MS = 60_000
 
 /**
  * `fn` is never called while it is still running, and once for each version; when it throws, it is
@@ -70,13 +74,33 @@ type Run = FollowOptions & {
 }
 
 /** Looks, calls, waits, until the signal or the end of the client: both leave by an error. */
-async function run({ client, fn, reference, signal, onReady, ...options }: Run): Promise<void> {
+async function run(options: Run): Promise<void> {
+  const { client, reference, signal } = options
+  signal.throwIfAborted()
+  const bell = createBell()
+  // One version of a secret stays what it is.
+  if (reference.version !== undefined) return lookAndCall(options, bell)
+  const { mount, path } = reference
+  const pushed = onPush(client, `${mount}/${path}`, bell.ring)
+  try {
+    await lookAndCall(options, bell, pushed)
+  } finally {
+    pushed.stop()
+  }
+}
+
+async function lookAndCall(
+  { client, fn, reference, signal, onReady, ...options }: Run,
+  bell: Bell,
+  pushed?: Pushed,
+): Promise<void> {
   const { intervalMs = 1000, onError = warn(reference) } = options
   const look = createLook(client, reference)
   let last: string | undefined
   let passing = 0
   let isFailing = false
   while (true) {
+    bell.hush()
     try {
       const seen = await look(last, { signal, background: last !== undefined })
       if (seen) {
@@ -94,10 +118,50 @@ async function run({ client, fn, reference, signal, onReady, ...options }: Run):
       if (!isFailing) onError(error)
       isFailing = true
     }
-    const wait = Math.min(intervalMs * 2 ** passing, Math.max(intervalMs, BACKOFF_MS_MAX))
-    await sleep(wait * (0.9 + Math.random() * 0.2), signal)
+    const told = !isFailing && pushed?.isLive() === true
+    const interval = told ? Math.max(intervalMs, LIVE_MS) : intervalMs
+    const wait = Math.min(interval * 2 ** passing, Math.max(interval, BACKOFF_MS_MAX))
+    await bell.orAfter(wait * (0.9 + Math.random() * 0.2), signal)
   }
 }
+
+type Bell = {
+  ring: () => void
+  /** What has rung until now is dealt with. */
+  hush(): void
+  /** Fulfilled when it rings, has rung already, or after a time. */
+  orAfter(ms: number, signal: AbortSignal): Promise<void>
+}
+
+function createBell(): Bell {
+  let rung = false
+  let hear = () => {}
+  return {
+    ring() {
+      rung = true
+      hear()
+    },
+    hush: () => void (rung = false),
+    async orAfter(ms, signal) {
+      if (rung) return signal.throwIfAborted()
+      const waiting = new AbortController()
+      const stop = () => waiting.abort(signal.reason)
+      signal.addEventListener('abort', stop, { once: true })
+      hear = () => waiting.abort(RUNG)
+      try {
+        if (signal.aborted) stop()
+        await sleep(ms, waiting.signal)
+      } catch (error) {
+        if (error !== RUNG) throw error
+      } finally {
+        hear = () => {}
+        signal.removeEventListener('abort', stop)
+      }
+    },
+  }
+}
+
+const RUNG = new Error('it rang')
 
 async function callWith(secret: KvSecret, reference: Reference, fn: FollowFn): Promise<void> {
   const { version } = secret

@@ -13,6 +13,8 @@ export type CallOptions = {
   signal?: AbortSignal | undefined
   /** For work that nobody waits for: the call does not keep the process alive. */
   background?: boolean | undefined
+  /** Sent along. What the client itself has to say of the token and the body cannot be changed. */
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 export type Call = CallOptions & {
@@ -23,10 +25,19 @@ export type Call = CallOptions & {
   body?: unknown
   token?: Secret | undefined
   wrapTtl?: string | number | undefined
+  /**
+   * For an answer that goes on, given bit by bit: the time limit ends with its head, and it is not
+   * asked for again when it is cut.
+   */
+  chunk?: ((bytes: Uint8Array) => void) | undefined
 }
 
-/** A success. `body` is undefined for 204. */
-export type Answer = { status: number; body: Record<string, unknown> | undefined }
+/** A success. `body` is undefined for 204. `generation` is told of a credential that is rotated. */
+export type Answer = {
+  status: number
+  body: Record<string, unknown> | undefined
+  generation?: number
+}
 export type Send = (call: Call) => Promise<Answer>
 
 export type HttpOptions = {
@@ -59,7 +70,7 @@ export function createSend(options: HttpOptions): Send {
   }
 }
 
-type Limit = { signal: AbortSignal; endsAt: number; clear: () => void }
+type Limit = { signal: AbortSignal; endsAt: number; lift: () => void; clear: () => void }
 
 /**
  * One signal for the caller's abort, the client's end and the time limit. Its timer is what keeps
@@ -82,6 +93,7 @@ function timeLimit(call: Call, { timeoutMs, closed }: HttpOptions): Limit {
   return {
     signal: controller.signal,
     endsAt: Date.now() + timeoutMs,
+    lift: () => clearTimeout(timer),
     clear() {
       clearTimeout(timer)
       call.signal?.removeEventListener('abort', byCaller)
@@ -105,7 +117,7 @@ async function sendUntilAnswered(
     let waitMs = 0
     try {
       const background = call.background === true
-      const { method } = call
+      const { method, chunk } = call
       const incoming = await transport.send({
         method,
         url,
@@ -113,6 +125,7 @@ async function sendUntilAnswered(
         body,
         signal: limit.signal,
         background,
+        streaming: chunk && { open: limit.lift, chunk },
       })
       const target = redirected ? undefined : redirectTarget(incoming, url)
       if (target !== undefined) {
@@ -122,7 +135,7 @@ async function sendUntilAnswered(
         attempt--
         continue
       }
-      if (incoming.status < 300) return { status: incoming.status, body: bodyOf(incoming, call) }
+      if (incoming.status < 300) return answerOf(incoming, call)
       waitMs = retryAfterMs(incoming)
       const again = incoming.status === 429 || incoming.status === 503
       const late = Date.now() + waitMs > limit.endsAt
@@ -131,12 +144,19 @@ async function sendUntilAnswered(
       if (!(error instanceof TransportFault)) throw error
       limit.signal.throwIfAborted()
       // A write that may have arrived is not sent twice: it could undo what came after it.
-      const again = call.method === 'GET' || !error.sent
+      const again = (call.method === 'GET' && !call.chunk) || !error.sent
       if (!again || attempt >= tries) throw networkError(error, call)
     }
     const backoff = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt)
     await sleep(waitMs + random() * backoff, limit.signal)
   }
+}
+
+function answerOf(incoming: Incoming, call: Call): Answer {
+  const told = incoming.header('x-coffer-generation')
+  const generation = told !== undefined && /^\d{1,15}$/.test(told) ? Number(told) : undefined
+  const answer = { status: incoming.status, body: bodyOf(incoming, call) }
+  return generation === undefined ? answer : { ...answer, generation }
 }
 
 /** Waits without keeping the process alive; an abort ends the wait with the signal's reason. */
@@ -159,6 +179,7 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 function headersOf(call: Call, namespace: string | undefined): Record<string, string> {
   const type = call.method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   const headers = {
+    ...lowerCased(call.headers),
     'x-vault-request': 'true',
     ...(call.token ? { 'x-vault-token': call.token.reveal() } : {}),
     ...(namespace ? { 'x-vault-namespace': namespace } : {}),
@@ -172,6 +193,11 @@ function headersOf(call: Call, namespace: string | undefined): Record<string, st
     }
   }
   return headers
+}
+
+/** Two spellings of one name would be two headers, and the server would take either. */
+function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toLowerCase(), v]))
 }
 
 /** Encodes each segment; refuses what a server would read as another path than the one meant. */

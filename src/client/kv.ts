@@ -70,12 +70,18 @@ export type KvOptions = {
 export function createKv(mount: string, { call, mounts, onData }: KvOptions): Kv {
   /** Calls `<mount>/<part>/<rest>`; on version 1, where there are no parts, `<mount>/<rest>`. */
   const at = async (path: string, options: CallOptions) => {
-    const { signal, background } = options
+    const { signal, background, headers } = options
     const place = await mounts.locate(joined(mount, path), { signal, background })
     const ask = async (part: string, request: Omit<Call, 'path'>) => {
       try {
         const below = place.version === 1 ? place.rest : joined(part, place.rest)
-        return await call({ signal, background, ...request, path: joined(place.mount, below) })
+        return await call({
+          signal,
+          background,
+          headers,
+          ...request,
+          path: joined(place.mount, below),
+        })
       } catch (error) {
         // A 404 with words in it is about the mount, which may have changed under our feet.
         if (error instanceof MissingError && error.errors.length > 0) mounts.forget(place.mount)

@@ -9,6 +9,8 @@ export type Reply = {
   leaseId: string | undefined
   leaseSeconds: number
   renewable: boolean
+  /** Which one of a credential that is rotated this is; undefined where the server does not say. */
+  generation: number | undefined
   auth: ReplyAuth | undefined
   wrapInfo: ReplyWrapInfo | undefined
 }
@@ -27,7 +29,7 @@ export type ReplyWrapInfo = {
   creationPath: string
 }
 
-export function replyOf({ body }: Answer): Reply {
+export function replyOf({ body, generation }: Answer): Reply {
   const { auth, wrap_info: wrapInfo, warnings } = body ?? {}
   return {
     data: dataOf(body),
@@ -35,6 +37,7 @@ export function replyOf({ body }: Answer): Reply {
     leaseId: textOf(body?.['lease_id']) || undefined,
     leaseSeconds: Number(body?.['lease_duration'] ?? 0),
     renewable: body?.['renewable'] === true,
+    generation,
     auth: isFields(auth) ? authOf(auth) : undefined,
     wrapInfo: isFields(wrapInfo) ? wrapInfoOf(wrapInfo) : undefined,
   }

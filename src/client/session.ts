@@ -191,7 +191,10 @@ async function isDead(send: Send, token: Secret): Promise<boolean> {
 }
 
 /** Waits for work that itself keeps no process alive; the one who waits does. */
-async function waitFor<T>(work: Promise<T>, { signal, background }: CallOptions): Promise<T> {
+export async function waitFor<T>(
+  work: Promise<T>,
+  { signal, background }: CallOptions,
+): Promise<T> {
   const hold = setInterval(() => {}, 60_000)
   if (background) hold.unref()
   let stop = () => {}

@@ -5,6 +5,7 @@
 import {
   Agent as HttpAgent,
   type ClientRequest,
+  type IncomingMessage,
   request as httpRequest,
   type RequestOptions,
 } from 'node:http'
@@ -18,10 +19,17 @@ type Outgoing = {
   signal: AbortSignal
   /** The socket of a background request does not keep the process alive. */
   background: boolean
+  streaming?: Streaming | undefined
+}
+/** For an answer that goes on: its text is given bit by bit as it comes, and is not in `Incoming`. */
+export type Streaming = {
+  /** The head of such an answer is there. */
+  open: () => void
+  chunk: (bytes: Uint8Array) => void
 }
 export type Incoming = {
   status: number
-  header: (name: 'location' | 'retry-after') => string | undefined
+  header: (name: 'location' | 'retry-after' | 'x-coffer-generation') => string | undefined
   text: string
 }
 export type Transport = {
@@ -56,22 +64,26 @@ export function nodeTransport(tls: TlsOptions = {}): Transport {
   const pool = { keepAlive: true, maxSockets: SOCKETS_MAX }
   const { serverName, ca, ...own } = tls
   const plain = new HttpAgent(pool)
-  const secure = new HttpsAgent({
-    ...pool,
+  const secured = {
     ...own,
     ...(ca === undefined ? {} : { ca: Array.isArray(ca) ? [...ca] : (ca as string) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
-  })
+  }
+  const secure = new HttpsAgent({ ...pool, ...secured })
+  // Streams have sockets of their own: in the pool they would keep all other calls waiting.
+  const plainStreams = new HttpAgent()
+  const secureStreams = new HttpsAgent(secured)
   return {
-    send: (outgoing) =>
-      sendOnce(outgoing, (url, options) =>
+    send(outgoing) {
+      const long = outgoing.streaming !== undefined
+      return sendOnce(outgoing, (url, options) =>
         url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: secure })
-          : httpRequest(url, { ...options, agent: plain }),
-      ),
+          ? httpsRequest(url, { ...options, agent: long ? secureStreams : secure })
+          : httpRequest(url, { ...options, agent: long ? plainStreams : plain }),
+      )
+    },
     close() {
-      plain.destroy()
-      secure.destroy()
+      for (const agent of [plain, secure, plainStreams, secureStreams]) agent.destroy()
     },
   }
 }
@@ -79,7 +91,7 @@ export function nodeTransport(tls: TlsOptions = {}): Transport {
 type Requester = (url: URL, options: RequestOptions) => ClientRequest
 
 function sendOnce(outgoing: Outgoing, request: Requester): Promise<Incoming> {
-  const { method, url, headers, body, signal, background } = outgoing
+  const { method, url, headers, body, signal, background, streaming } = outgoing
   return new Promise((resolve, reject) => {
     let sent = false
     const fail = (error: unknown) => reject(new TransportFault(error, sent))
@@ -94,7 +106,10 @@ function sendOnce(outgoing: Outgoing, request: Requester): Promise<Incoming> {
     asked.on('response', (answer) => {
       const chunks: Buffer[] = []
       let bytes = 0
+      const on = isStream(answer.statusCode, answer.headers['content-type']) && streaming
+      if (on) on.open()
       answer.on('data', (chunk: Buffer) => {
+        if (on) return hand(chunk, on, answer)
         bytes += chunk.length
         chunks.push(chunk)
         if (bytes > ANSWER_BYTES_MAX) answer.destroy(new Error('the answer is larger than 64 MiB'))
@@ -103,13 +118,33 @@ function sendOnce(outgoing: Outgoing, request: Requester): Promise<Incoming> {
       answer.on('end', () => {
         resolve({
           status: answer.statusCode ?? 0,
-          header: (name) => answer.headers[name],
+          header: (name) => [answer.headers[name]].flat()[0],
           text: Buffer.concat(chunks).toString('utf8'),
         })
       })
     })
     asked.end(body)
   })
+}
+
+const isStream = (status: number | undefined, type: string | null | undefined) =>
+  status === 200 && /^text\/event-stream\b/.test(type ?? '')
+
+/** What its reader throws ends the answer, and is the error of the call. */
+function hand(chunk: Uint8Array, { chunk: give }: Streaming, answer: IncomingMessage): void {
+  try {
+    give(chunk)
+  } catch (error) {
+    answer.destroy(error as Error)
+  }
+}
+
+async function handAll(answer: Response, { open, chunk }: Streaming): Promise<void> {
+  open()
+  const reader = answer.body?.getReader()
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    chunk(next.value)
+  }
 }
 
 /** What the system says when a connection was never made. */
@@ -124,7 +159,7 @@ const NEVER_CONNECTED = new Set([
 
 export function fetchTransport(fetch: FetchLike): Transport {
   return {
-    async send({ method, url, headers, body, signal }) {
+    async send({ method, url, headers, body, signal, streaming }) {
       try {
         const answer = await fetch(url.href, {
           method,
@@ -133,7 +168,9 @@ export function fetchTransport(fetch: FetchLike): Transport {
           redirect: 'manual',
           ...(body === undefined ? {} : { body }),
         })
-        const text = await answer.text()
+        const on = isStream(answer.status, answer.headers.get('content-type')) && streaming
+        if (on) await handAll(answer, on)
+        const text = on ? '' : await answer.text()
         return { status: answer.status, header: (n) => answer.headers.get(n) ?? undefined, text }
       } catch (error) {
         const cause = error instanceof Error ? (error.cause ?? error) : error

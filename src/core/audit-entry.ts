@@ -36,6 +36,18 @@ export function responseEntry(turn: Turn, device: DeviceView): string {
   )
 }
 
+/** Of an answer that went on for a while: what became of it, in names and numbers of ours. */
+export function endEntry(
+  turn: Turn,
+  device: DeviceView,
+  facts: Readonly<Record<string, string | number>>,
+): string {
+  return (
+    `{"time":"${rfc3339(turn.now)}","type":"response"${askedPart(turn, device)}` +
+    `,"response":{${mountPart(turn).slice(1)},"data":${quote(facts)}}}`
+  )
+}
+
 /** Who asked for what: the same in both entries of a turn, so it is printed once. */
 function askedPart(turn: Turn, device: DeviceView): string {
   if (turn.asked?.device === device) return turn.asked.text

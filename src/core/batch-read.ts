@@ -10,6 +10,7 @@ import { type Core } from './core.ts'
 import { failureOf } from './envelope.ts'
 import { findMount, refuseWhenLocked } from './place.ts'
 import { callEndpoint, haveSudo, isThereSuchAPath, mayThey, readFields } from './steps.ts'
+import { noteServed } from './rotation/served.ts'
 import { type Turn } from './turn.ts'
 
 export type Answered = {
@@ -99,6 +100,7 @@ async function run(part: Turn, core: Core): Promise<void> {
   readFields(part)
   await callEndpoint(part, core)
   const { reply } = part
+  if (reply?.served) await noteServed(part)
   if (reply?.lease || reply?.login || reply?.auth)
     refuse('this path issues something: read it alone')
   if (reply?.raw || reply?.envelope) refuse('this path does not answer with JSON: read it alone')

@@ -19,6 +19,7 @@ import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { oidcUpkeep } from './identity/oidc/upkeep.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
+import { settleLeaseCounts } from './lease-counts.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
 import {
   compileMount,
@@ -32,12 +33,17 @@ import { type OwnEngines } from './own-engines.ts'
 import { type LockoutDefaults } from './lockout.ts'
 import { handle } from './pipeline.ts'
 import { rotateWhenDue } from './sys/keys.ts'
+import { type RotationEvent } from './rotation/advance.ts'
+import { type Rotations, rotations } from './rotation/runner.ts'
 import { finishEnding } from './sys/mounts-disable.ts'
 import { finishEndingNamespaces } from './sys/namespaces-end.ts'
 import { type Grants, grantsFinder } from './grants.ts'
 import { type TokenEntry, type Tokens, tokens } from './tokens.ts'
 import { putPassing } from './passing.ts'
 import { type Made, type Request, type Response, type Turn } from './turn.ts'
+import { emitEvent } from './watch/events.ts'
+import { type Hub, watchHub, type WatchLimits } from './watch/hub.ts'
+import { type Retention, RETENTION, trimEvents } from './watch/retention.ts'
 
 export type CoreOptions = {
   store: Store
@@ -57,6 +63,9 @@ export type CoreOptions = {
   help?: (core: Core, turn: Turn) => Reply
   /** Told of every answer, for metrics. */
   observe?: Observe
+  watch?: { limits?: WatchLimits; keep?: Retention }
+  /** Told of what happens to rotations, in the transaction in which it does. */
+  rotationEvent?: (tx: Tx, event: RotationEvent) => Promise<void> | void
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
@@ -86,6 +95,9 @@ export type Core = {
   readonly tokens: Tokens
   readonly audit: AuditLog
   readonly expiry: Expiry
+  /** Those who watch what happens, in this process. */
+  readonly watch: Hub
+  readonly rotation: Rotations
   readonly engines: readonly Engine[]
   readonly settings: Settings
   readonly startedAt: number
@@ -127,13 +139,18 @@ export function createCore(options: CoreOptions): Core {
     random,
     ...(options.staticKeys && { staticKeys: options.staticKeys }),
     ...(options.announce && { announce: options.announce }),
-    opened() {
+    opened(space) {
+      space.onLogged = () => core.watch.wake()
       core.expiry.start()
+      core.rotation.start()
       log('info', 'unsealed')
     },
     sealed() {
       core.expiry.stop()
+      void core.watch.endAll('sealed')
+      core.rotation.stop()
       core.audit.close()
+      letGo()
       log('info', 'sealed')
     },
   })
@@ -170,6 +187,7 @@ export function createCore(options: CoreOptions): Core {
     void finishEnding(core)
     void finishEndingNamespaces(core)
   }
+  const node = uuid(random)
   const core: Core = {
     clock,
     random,
@@ -185,7 +203,7 @@ export function createCore(options: CoreOptions): Core {
       witness: (path, checkpoint) => void keepCheckpoint(core, path, checkpoint),
     }),
     expiry: expiry({
-      node: uuid(random),
+      node,
       clock,
       space: () => keep.space,
       mounts: mountParts,
@@ -195,6 +213,23 @@ export function createCore(options: CoreOptions): Core {
       async upkeep() {
         await rotateWhenDue(core)
         await oidcUpkeep(core)
+      },
+      trim: (inTurn) =>
+        trimEvents({ space: keep.space, clock, keep: options.watch?.keep ?? RETENTION, inTurn }),
+    }),
+    watch: watchHub(() => core, options.watch?.limits),
+    rotation: rotations({
+      node,
+      clock,
+      random,
+      space: () => keep.space,
+      mounts: mountParts,
+      tokens: tokenParts,
+      log,
+      async emit(tx, event) {
+        const { home, mount, ...told } = event
+        emitEvent(tx, { mount: mount.entry, home, now: clock.now() }, told)
+        await options.rotationEvent?.(tx, event)
       },
     }),
     get engines() {
@@ -220,6 +255,7 @@ export function createCore(options: CoreOptions): Core {
     },
     async commit(tx) {
       if (!keep.space) throw new Failure('sealed')
+      await settleLeaseCounts(tx)
       await keep.space.commit(tx)
     },
     grantsOf: (tx, token) => grantsOf(tx, token, clock.now()),
@@ -236,9 +272,15 @@ export function createCore(options: CoreOptions): Core {
     undo: (made) => undo(core, made),
     async close() {
       core.expiry.stop()
+      await core.watch.close()
+      core.rotation.stop()
       core.audit.close()
+      letGo()
       await store.close()
     },
+  }
+  const letGo = () => {
+    for (const engine of options.engines) engine.sealed?.()
   }
   const own = options.ownEngines(core)
   const engines = [own.sys, own.token, own.identity, ...options.engines]

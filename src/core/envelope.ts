@@ -77,7 +77,8 @@ function replyResponse(turn: Turn, reply: Reply): Response {
     return { status: reply.status ?? 200, contentType: reply.raw.contentType, body: reply.raw.body }
   }
   if (reply.stream) {
-    return { status: 200, contentType: 'text/plain', body: '', stream: reply.stream }
+    const contentType = reply.streamType ?? 'text/plain'
+    return { status: 200, contentType, body: '', stream: reply.stream }
   }
   if (reply.envelope) return json(reply.status ?? 200, JSON.stringify(reply.envelope))
   if (reply.status === 204) return { status: 204, contentType: JSON_TYPE, body: '' }

@@ -13,6 +13,8 @@ import { createHash } from 'node:crypto'
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { base62 } from '../lib/base62.ts'
 import { type Random } from '../lib/random.ts'
+import { noteLease } from './lease-counts.ts'
+import { retryAfterMs } from './lanes.ts'
 import { type Home, idSuffix, type Namespace, namespaceById, prefixOfHome } from './namespaces.ts'
 
 export type LeaseEntry = {
@@ -42,8 +44,6 @@ export type LeaseEntry = {
 }
 
 export const REVOKE_ATTEMPTS_MAX = 6
-const RETRY_MS = 10_000
-const RETRY_MS_MAX = 300_000
 
 const ID_CHARS = 24
 
@@ -79,11 +79,12 @@ export function saveLease(tx: Tx, entry: LeaseEntry): void {
 
 /** Exponential back-off from the last attempt, which a revoking lease keeps in expiresAt. */
 function retryAt(entry: LeaseEntry): number {
-  const wait = entry.attempts ? Math.min(RETRY_MS * 2 ** (entry.attempts - 1), RETRY_MS_MAX) : 0
+  const wait = retryAfterMs(entry.attempts ?? 0)
   return Math.max(entry.expiresAt + wait, entry.notBefore ?? 0)
 }
 
 export function forgetLease(tx: Tx, entry: LeaseEntry): void {
+  noteLease(tx, entry, -1)
   tx.remove(`${prefixOfHome(entry.namespace)}lease/${entry.id}`)
   tx.remove(indexPath(entry))
 }

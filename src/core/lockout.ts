@@ -10,10 +10,12 @@
  * least. To push out one that counts against a real user, a guesser would have to fail with more than
  * a hundred thousand other names before each next guess.
  */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
 import { type Tx } from '../barrier/space.ts'
+import { type Hmac, hmac } from '../crypto/hmac.ts'
 import { Failure } from '../kit/failure.ts'
+import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Core } from './core.ts'
 import { type MountEntry } from './mounts.ts'
 import { type PassingEntry, putPassing } from './passing.ts'
@@ -82,26 +84,30 @@ export function identifierOf(alias: string): string {
   return `sha256:${createHash('sha256').update(folded).digest('hex')}`
 }
 
-const fold = (name: string) =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[\s\p{C}]+/gu, '')
+/** Of these nothing is taken out and nothing is another's form but for the case: most names. */
+const VISIBLE_ASCII = /^[!-~]*$/
 
-const bucketKeys = new WeakMap<Keyring, Buffer>()
+const fold = (name: string) =>
+  VISIBLE_ASCII.test(name)
+    ? name.toLowerCase()
+    : name
+        .normalize('NFKC')
+        .toLowerCase()
+        .replace(/[\s\p{C}]+/gu, '')
+
+const bucketMacs = new WeakMap<Keyring, Hmac>()
 
 /** Under a key, so that nobody can choose names that meet in one bucket. */
 function bucketOf({ keyring }: Tx, user: string): string {
-  let key = bucketKeys.get(keyring)
-  if (!key) bucketKeys.set(keyring, (key = keyring.derive('lockout/bucket/v1')))
-  const digest = createHmac('sha256', key).update(user).digest()
-  return String(digest.readUInt32BE(0) % BUCKETS)
+  let mac = bucketMacs.get(keyring)
+  if (!mac) bucketMacs.set(keyring, (mac = hmac('sha256', keyring.derive('lockout/bucket/v1'))))
+  return String(Number.parseInt(mac(user, 'hex').slice(0, 8), 16) % BUCKETS)
 }
 
 const bucketsAt = (mountUuid: string) => `lockout/${mountUuid}/`
 
 /** Step: refuses a user who is locked out, before anything of the login is looked at. */
-export async function refuseLockedUser(turn: Turn, core: Core): Promise<void> {
+export function refuseLockedUser(turn: Turn, core: Core): Awaitable<void> {
   const { mount, match, tx } = turn
   const userOf = match?.endpoint.userOf
   if (!userOf || !mount || !tx) return
@@ -110,23 +116,26 @@ export async function refuseLockedUser(turn: Turn, core: Core): Promise<void> {
   if (!policy || alias === undefined || alias === '') return
   const user = identifierOf(alias)
   const path = bucketsAt(mount.entry.uuid) + bucketOf(tx, user)
-  const counter = (await tx.get<Bucket>(path))?.counters.find((one) => one.user === user)
-  if (counter?.locked && counter.until > turn.now) throw new Failure('permission_denied')
-  turn.attempt = { path, user, policy }
+  return whenReady(tx.get<Bucket>(path), (bucket) => {
+    const counter = bucket?.counters.find((one) => one.user === user)
+    if (counter?.locked && counter.until > turn.now) throw new Failure('permission_denied')
+    turn.attempt = { path, user, policy }
+  })
 }
 
 /** Step: the credentials were right, so what was counted is forgotten. */
-export async function forgetFailures(turn: Turn): Promise<void> {
+export function forgetFailures(turn: Turn): Awaitable<void> {
   const { attempt, tx, now } = turn
   turn.attempt = undefined
-  if (attempt && tx) await takeOut(tx, { ...attempt, now })
+  if (attempt && tx) return takeOut(tx, { ...attempt, now })
 }
 
 /** Step: counts a login that its engine has refused. It stays, though the request has no other effect. */
-export async function countFailure(turn: Turn): Promise<void> {
-  const { attempt, tx, refusal, now } = turn
-  if (!attempt || !tx || !isWrongCredentials(refusal)) return
-  const { path, user, policy } = attempt
+export function countFailure({ attempt, tx, refusal, now }: Turn): Awaitable<void> {
+  if (attempt && tx && isWrongCredentials(refusal)) return countOne(tx, attempt, now)
+}
+
+async function countOne(tx: Tx, { path, user, policy }: Attempt, now: number): Promise<void> {
   const counters = (await tx.get<Bucket>(path))?.counters.filter(({ until }) => until > now) ?? []
   const failures = (counters.find((one) => one.user === user)?.failures ?? 0) + 1
   const locked = failures >= policy.threshold
@@ -163,14 +172,15 @@ function leastAt(counters: readonly Counter[]): number {
   return least
 }
 
-async function takeOut(
+function takeOut(
   tx: Tx,
   { path, user, now }: { path: string; user: string; now: number },
-): Promise<void> {
-  const counters = (await tx.get<Bucket>(path))?.counters ?? []
-  if (!counters.some((one) => one.user === user)) return
-  const others = counters.filter((one) => one.user !== user && one.until > now)
-  save(tx, path, others)
+): Awaitable<void> {
+  return whenReady(tx.get<Bucket>(path), (bucket) => {
+    if (!bucket?.counters.some((one) => one.user === user)) return
+    const others = bucket.counters.filter((one) => one.user !== user && one.until > now)
+    save(tx, path, others)
+  })
 }
 
 function save(tx: Tx, path: string, counters: readonly Counter[]): void {

@@ -12,6 +12,8 @@ import { Failure } from '../kit/failure.ts'
 import { type Access } from '../kit/engine.ts'
 import { type Core } from './core.ts'
 import { failureOf, response } from './envelope.ts'
+import { withinLeaseCount } from './lease-counts.ts'
+import { settleForeign } from './foreign.ts'
 import * as lockout from './lockout.ts'
 import * as place from './place.ts'
 import * as quotas from './quotas.ts'
@@ -45,6 +47,7 @@ const STEPS: readonly Step[] = [
   ['call the endpoint',        'plos',  step.callEndpoint],
   ['forget failed logins',     '.l..',  lockout.forgetFailures],
   ['issue a token or lease',   '.los',  step.issue],
+  ['within the lease count',   'plos',  withinLeaseCount],
   ['wrap the response',        '.los',  step.wrapResponse],
   ['drop what was refused',    'plos!', step.dropRefused],
   ['count a failed login',     '.l..!', lockout.countFailure],
@@ -104,6 +107,8 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       const again = await run(turn, core)
       if (!again) {
         leave?.()
+        const undoing = settleForeign(turn, core)
+        if (undoing) await undoing
         for (const act of turn.atLast) await act()
         for (const act of turn.afterReply) setImmediate(act)
         return done(turn)
@@ -115,6 +120,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
       turn.refusal = error instanceof Error ? error : new Error('thrown a non-error')
     }
     leave?.()
+    await settleForeign(turn, core)
     core.report(turn.refusal, request)
     await auditFailed(turn, core)
     return done(turn)

@@ -39,6 +39,11 @@ path "sys/leases/lookup" {
   capabilities = ["update"]
 }
 
+# A token may watch what it may read.
+path "sys/coffer/watch" {
+  capabilities = ["read"]
+}
+
 # The private space of this token. No other token, not even root, can reach it.
 path "cubbyhole/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
@@ -65,6 +70,11 @@ path "sys/tools/hash/*" {
 
 # See whether one's own request has been approved.
 path "sys/control-group/request" {
+  capabilities = ["update"]
+}
+
+# A client says how far it is with a rotated credential. It must be able to read that one.
+path "sys/coffer/ack" {
   capabilities = ["update"]
 }
 

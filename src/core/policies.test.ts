@@ -336,6 +336,8 @@ test('the built-in policies parse, and grant what the API promises', () => {
     'identity/entity/name/{{identity.entity.name}}: read',
     'identity/oidc/provider/+/authorize: read update',
     'sys/capabilities-self: update',
+    'sys/coffer/ack: update',
+    'sys/coffer/watch: read',
     'sys/control-group/request: update',
     'sys/internal/ui/resultant-acl: read',
     'sys/leases/lookup: update',

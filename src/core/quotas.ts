@@ -10,6 +10,7 @@ import { type Tx } from '../barrier/space.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
+import { type LeaseCountQuota, QUOTAS_PATH } from './lease-counts.ts'
 import { ROOT } from './namespaces.ts'
 import { RateLimiter, type Verdict } from './rate-limit.ts'
 import { callOf } from './steps.ts'
@@ -36,9 +37,12 @@ export type QuotaConfig = {
   enable_rate_limit_response_headers: boolean
 }
 
-export type QuotaTable = { quotas: readonly RateLimitQuota[]; config: QuotaConfig }
-
-const PATH = 'sys/quotas'
+export type QuotaTable = {
+  quotas: readonly RateLimitQuota[]
+  /** Absent in a table that was written before there were any. */
+  leases?: readonly LeaseCountQuota[]
+  config: QuotaConfig
+}
 
 const EMPTY: QuotaTable = {
   quotas: [],
@@ -51,11 +55,11 @@ const EMPTY: QuotaTable = {
 }
 
 export async function quotaTable(tx: Tx): Promise<QuotaTable> {
-  return (await tx.get<QuotaTable>(PATH)) ?? EMPTY
+  return (await tx.get<QuotaTable>(QUOTAS_PATH)) ?? EMPTY
 }
 
 export function saveQuotaTable(tx: Tx, table: QuotaTable): void {
-  tx.put(PATH, table)
+  tx.put(QUOTAS_PATH, table)
 }
 
 /** What an operator needs when everything else is refused. */
@@ -76,7 +80,7 @@ const counted = new WeakMap<Request, Verdict>()
 
 /** Step: refuses who asks too often. Costs no promise while there is no quota. */
 export function withinRateLimit(turn: Turn, core: Core): Promise<void> | void {
-  const table = turn.tx?.get<QuotaTable>(PATH)
+  const table = turn.tx?.get<QuotaTable>(QUOTAS_PATH)
   if (table === undefined) return undefined
   return whenReady(table, (found) => found && limit(turn, core, found))
 }

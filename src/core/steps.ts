@@ -11,19 +11,25 @@ import { requestEntry, responseEntry } from './audit-entry.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
+import { foreignFor } from './foreign.ts'
 import { entityOfLogin } from './identity/login.ts'
 import { issueLogin } from './issue.ts'
-import { newLeaseId, saveLease } from './leases.ts'
+import { forgetMade, noteLease } from './lease-counts.ts'
+import { type LeaseEntry, newLeaseId, saveLease } from './leases.ts'
 import { cutList, engineCuts, readPage } from './list-page.ts'
 import { askForSecondFactor, MFA_WARNING } from './mfa/second-factor.ts'
 import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
 import { homeOf, ROOT, scopeIn } from './namespaces.ts'
 import { onceFor } from './once.ts'
+import { obey } from './rotation/orders.ts'
+import { noteServed } from './rotation/served.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
 import { passwordBy } from './sys/password-policies.ts'
 import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
+import { signedToken } from './wrapping-jwt.ts'
 import { isListing, policyPathOf, TURN, type Turn } from './turn.ts'
+import { emitEvent } from './watch/events.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
@@ -149,6 +155,8 @@ export function callOf(turn: Turn, core: Core): Call<never> {
     peerCertificates: () => request.peerCertificates?.() ?? [],
     generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
     once: onceFor(request),
+    emit: (event) => void turn.events.push(event),
+    foreign: foreignFor(turn, core),
     requestId: request.id,
     wrapTtlSeconds: request.wrapTtlSeconds,
     warn: (text) => void turn.warnings.push(text),
@@ -216,8 +224,10 @@ function isEmpty(data: object): boolean {
   return true
 }
 
-export function issue(turn: Turn, core: Core): Promise<void> | void {
+export function issue(turn: Turn, core: Core): Awaitable<void> {
   const { reply } = turn
+  if (reply?.rotation) return obey(turn, core, reply.rotation)
+  if (reply?.served) return noteServed(turn)
   if (reply?.login) return issueToken(turn, core, reply.login)
   if (reply?.lease) issueLease(turn, core)
 }
@@ -256,7 +266,7 @@ function issueLease(turn: Turn, core: Core): void {
   const ttlSeconds = Math.min(wanted, left)
   const renewable = !batch && (grant.renewable ?? true)
   const id = newLeaseId(turn.path, turn.ns, core.random)
-  saveLease(tx!, {
+  const lease: LeaseEntry = {
     kind: 'lease',
     id,
     ...homeOf(turn.ns),
@@ -269,12 +279,14 @@ function issueLease(turn: Turn, core: Core): void {
     maxTtlSeconds,
     renewable,
     tokenUid: (batch ? token.parent : token?.uid) ?? '',
-  })
+  }
+  saveLease(tx!, lease)
+  noteLease(tx!, lease, 1)
   reply!.leased = { id, seconds: ttlSeconds, renewable }
   turn.made.leaseId = id
 }
 
-export function wrapResponse(turn: Turn, core: Core): void {
+export function wrapResponse(turn: Turn, core: Core): Promise<void> | void {
   const { reply, tx, request } = turn
   if (request.wrapTtlSeconds <= 0 || !reply || !tx || reply.wrapInfo || reply.status === 404) return
   if (reply.bare !== undefined || reply.raw || reply.stream || reply.envelope) return
@@ -289,6 +301,26 @@ export function wrapResponse(turn: Turn, core: Core): void {
   })
   turn.reply = Object.assign(new Reply(), { wrapInfo: info, warnings: reply.warnings })
   turn.made.tokens.push(entry)
+  if (request.wrapAsJwt) return asJwt(turn, core, { tx, info, auth: reply.auth })
+}
+
+const NO_ADDRESS =
+  'No redirect address set in Vault so none could be encoded in the token. ' +
+  "You may need to supply Vault's API address when unwrapping the token."
+
+type ToSign = { tx: Tx; info: Record<string, unknown>; auth: Record<string, unknown> | undefined }
+
+async function asJwt({ reply, now, request }: Turn, core: Core, { tx, info, auth }: ToSign) {
+  const accessor = auth?.['accessor']
+  const address = core.settings.apiAddr
+  info['token'] = await signedToken(tx, {
+    id: String(info['token']),
+    accessor: typeof accessor === 'string' && accessor !== '' ? accessor : undefined,
+    address,
+    ttlSeconds: request.wrapTtlSeconds,
+    now,
+  })
+  if (address === '') reply!.warnings = [...(reply!.warnings ?? []), NO_ADDRESS]
 }
 
 function secretIdAccessor({ data }: Reply): unknown {
@@ -298,9 +330,13 @@ function secretIdAccessor({ data }: Reply): unknown {
 /** A refused request changes nothing but the count of its token's uses. */
 export function dropRefused(turn: Turn): void {
   if (turn.refusal === undefined) return
-  turn.tx?.rollback(turn.kept)
+  if (turn.tx) {
+    turn.tx.rollback(turn.kept)
+    forgetMade(turn.tx)
+  }
   turn.afterCommit.length = 0
   turn.made = { tokens: [] }
+  turn.events.length = 0
   turn.parts.length = 0
   turn.reply = undefined
 }
@@ -310,7 +346,11 @@ export function endSpentToken(turn: Turn, core: Core): Promise<void> | void {
 }
 
 export function commit(turn: Turn, core: Core): Promise<void> | void {
-  const { tx, refusal, afterCommit } = turn
+  const { tx, refusal, afterCommit, events, mount, ns, now } = turn
+  if (tx && mount) {
+    const source = { mount: mount.entry, home: homeOf(ns).namespace, now }
+    for (const event of events) emitEvent(tx, source, event)
+  }
   if (tx?.dirty) return store(turn, tx, core)
   const consistent = !tx || refusal !== undefined || tx.consistent()
   if (consistent !== true || afterCommit.length > 0) return finish(turn, consistent)

@@ -9,9 +9,10 @@
  * the secret is proven by a keyed digest. The CRC lets a scanner tell a token from noise. Tokens and
  * accessors of a namespace have `.<its id>` behind them.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { open, seal } from '../crypto/aead.ts'
+import { type Hmac } from '../crypto/hmac.ts'
 import { base62 } from '../lib/base62.ts'
 import { type Random } from '../lib/random.ts'
 
@@ -48,9 +49,7 @@ export function namespaceIdOf(id: string): string | undefined {
 }
 
 /** The digest a token is proven by. */
-export function tokenDigest(key: Uint8Array, token: string): string {
-  return createHmac('sha256', key).update(token).digest('base64url')
-}
+export const tokenDigest = (mac: Hmac, token: string): string => mac(token, 'base64url')
 
 export function sameDigest(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)]

@@ -13,8 +13,10 @@
 import { createHash } from 'node:crypto'
 import { type Keyring } from '../barrier/keyring.ts'
 import { type Scope, type Tx } from '../barrier/space.ts'
+import { type Hmac, hmac } from '../crypto/hmac.ts'
 import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Random } from '../lib/random.ts'
+import { noteToken } from './lease-counts.ts'
 import { CUBBYHOLE_PREFIX, removeAll } from './mounts.ts'
 import {
   type Home,
@@ -109,13 +111,16 @@ export type Tokens = {
   accessors(scope: Scope): Promise<string[]>
 }
 
-type TokenKeys = { digest: Buffer; batch: Buffer }
+type TokenKeys = { digest: Hmac; batch: Buffer }
 const derived = new WeakMap<Keyring, TokenKeys>()
 
 function keysOf({ keyring }: Tx): TokenKeys {
   let keys = derived.get(keyring)
   if (!keys) {
-    keys = { digest: keyring.derive('tokens/digest/v1'), batch: keyring.derive('tokens/batch/v1') }
+    keys = {
+      digest: hmac('sha256', keyring.derive('tokens/digest/v1')),
+      batch: keyring.derive('tokens/batch/v1'),
+    }
     derived.set(keyring, keys)
   }
   return keys
@@ -196,6 +201,7 @@ export function tokens(
 
   async function removeOne(tx: Tx, entry: TokenEntry): Promise<void> {
     const home = prefixOfHome(entry.namespace)
+    noteToken(tx, entry, -1)
     tx.remove(`${home}token/${entry.uid}`)
     if (entry.indexed) tx.remove(`${home}token-id/${entry.digest}`)
     if (entry.parent) tx.remove(`token-child/${entry.parent}/${entry.uid}`)
@@ -240,6 +246,7 @@ export function tokens(
       }
       if (entry.parent) tx.put(`token-child/${entry.parent}/${accessor}`, {})
       this.save(tx, entry)
+      noteToken(tx, entry, 1)
       return { id, entry }
     },
     save(tx, entry) {

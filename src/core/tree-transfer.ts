@@ -50,6 +50,8 @@ export async function transfer(
     view.note(from, 'take')
     if (move) view.note(from, 'remove')
     view.note(to, replaces ? 'replace' : 'create')
+    if (move) view.emit(from, 'kv.move')
+    view.emit(to, 'kv.write', to.tree.versioned ? leaf.current : undefined)
   }
   return told
 }

@@ -12,7 +12,9 @@ import { compareBytes } from '../lib/bytewise.ts'
 import { canonicalInput } from './canonical-path.ts'
 import { type Core } from './core.ts'
 import { entriesUnder, type Mount } from './mounts.ts'
+import { homeOf } from './namespaces.ts'
 import { policyPathOf, type Turn, turnOf } from './turn.ts'
+import { emitEvent } from './watch/events.ts'
 
 /** A path in a mount that has a tree. */
 export type Spot = {
@@ -34,6 +36,8 @@ export type TreeView = {
   require(spot: Spot, use: TreeUse, leaf?: Leaf): void
   /** Writes down that this was done. */
   note(spot: Spot, use: TreeUse): void
+  /** Tells those who watch that path. Where something came from or went to is not for them. */
+  emit(spot: Spot, type: string, version?: number): void
 }
 
 export const fullPath = ({ mount, path }: Spot): string => mount.entry.path + path
@@ -95,6 +99,11 @@ export function treeView(call: Call<never>, core: Core, scope: Scope): TreeView 
         const { grantingPolicies } = verdict(at, right)
         turn.parts.push(partOf(turn, at.mount, { ...right, grantingPolicies }))
       }
+    },
+    emit({ mount, path }, type, version) {
+      const source = { mount: mount.entry, home: homeOf(turn.ns).namespace, now: turn.now }
+      const event = { type, path, ...(version && { version }) }
+      if (turn.tx) emitEvent(turn.tx, source, event)
     },
   }
 }

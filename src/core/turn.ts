@@ -28,6 +28,8 @@ export type Request = {
   readonly data: Readonly<Record<string, unknown>>
   readonly token: string | undefined
   readonly wrapTtlSeconds: number
+  /** The wrapping token is to be a JWT. */
+  readonly wrapAsJwt?: boolean
   readonly help?: boolean
   /** The listener was told to answer sys/metrics without a token. */
   readonly openMetrics?: boolean
@@ -89,7 +91,7 @@ export type Turn = {
   fields: ParsedFields | undefined
   call: Call<never> | undefined
   /** Writes up to here stay even if the request is refused: the use of a token that was spent. */
-  kept: Mark
+  kept: Mark | undefined
   lastUse: boolean
   /** A login that names a user, until the credentials have proven right. */
   attempt: Attempt | undefined
@@ -100,6 +102,8 @@ export type Turn = {
   unaudited: boolean
   reply: Reply | undefined
   warnings: string[]
+  /** What those who watch are told, once it has been committed. Paths are below the mount. */
+  events: Parameters<Call<never>['emit']>[0][]
   /** A token, lease or step of a ceremony this request has made, to be undone if its answer cannot be audited. */
   made: Made
   audited: Promise<void> | undefined
@@ -193,6 +197,7 @@ export function newTurn(request: Request, now: number): Turn {
     unaudited: false,
     reply: undefined,
     warnings: [],
+    events: [],
     made: { tokens: [] },
     audited: undefined,
     answerAudited: false,

@@ -8,6 +8,7 @@ import { union } from './identity/standing.ts'
 import { isWithin, namespaceById } from './namespaces.ts'
 import { type TokenEntry } from './tokens.ts'
 import { type Turn } from './turn.ts'
+import { tokenInside } from './wrapping-jwt.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
 
@@ -16,17 +17,21 @@ const INVALID_TOKEN = '2 errors occurred:\n\t* permission denied\n\t* invalid to
 export function whoIsAsking(turn: Turn, core: Core): Awaitable<void> {
   const { request, tx } = turn
   if (!request.token || !tx) throw unknownToken(turn)
-  return whenReady(core.tokens.find(tx, request.token, turn.now), (token) => {
-    if (!token) throw unknownToken(turn)
-    if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
-    return whenReady(namespaceById(tx, token.namespace?.id), (tokenNs) => {
-      // A token acts where it belongs and below; that a namespace is beside it is nothing it learns.
-      if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
-      turn.token = token
-      turn.tokenNs = tokenNs
-      return whenReady(core.grantsOf(tx, token), (grants) => asCaller(turn, token, grants))
-    })
-  })
+  const id = opensWrapped(turn) ? tokenInside(tx, request.token) : request.token
+  return whenReady(
+    whenReady(id, (own) => own && core.tokens.find(tx, own, turn.now)),
+    (token) => {
+      if (!token) throw unknownToken(turn)
+      if (!fromAllowedAddress(token.boundCidrs, request.remoteAddress)) throw denied()
+      return whenReady(namespaceById(tx, token.namespace?.id), (tokenNs) => {
+        // A token acts where it belongs and below; that a namespace is beside it is nothing it learns.
+        if (!tokenNs || !isWithin(turn.ns, tokenNs)) throw denied()
+        turn.token = token
+        turn.tokenNs = tokenNs
+        return whenReady(core.grantsOf(tx, token), (grants) => asCaller(turn, token, grants))
+      })
+    },
+  )
 }
 
 function asCaller(turn: Turn, token: TokenEntry, grants: Grants): void {
@@ -44,9 +49,13 @@ function asCaller(turn: Turn, token: TokenEntry, grants: Grants): void {
   }
 }
 
+const opensWrapped = ({ path }: Turn) =>
+  path === 'sys/wrapping/unwrap' || path === 'sys/wrapping/rewrap'
+
 /** A wrapping token that was opened by someone else must not look like a mistyped token. */
-function unknownToken({ path, request }: Turn): Failure {
-  const opens = path === 'sys/wrapping/unwrap' || path === 'sys/wrapping/rewrap'
+function unknownToken(turn: Turn): Failure {
+  const { request } = turn
+  const opens = opensWrapped(turn)
   const own = request.token && (request.data['token'] ?? request.token) === request.token
   return opens && own
     ? new Failure('bad_request', 'wrapping token is not valid or does not exist')

@@ -29,18 +29,22 @@ function nextNonce(): Buffer {
   return pool.subarray(taken, (taken += NONCE_BYTES))
 }
 
-/** Seals `plain`; only the same key with the same `context` opens it again. */
+/**
+ * Seals `plain`; only the same key with the same `context` opens it again. A text is sealed as its
+ * UTF-8. `before` is put in front as it is, for whoever would copy all of it to do so.
+ */
 export function seal(
   key: Uint8Array,
-  plain: Uint8Array,
-  options: { context: string; random?: Random },
+  plain: Uint8Array | string,
+  options: { context: string; random?: Random; before?: Uint8Array },
 ): Buffer {
   const nonce = options.random ? options.random(NONCE_BYTES) : nextNonce()
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(Buffer.from(options.context))
-  const body = cipher.update(plain)
+  const body = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain)
   cipher.final()
-  return Buffer.concat([nonce, body, cipher.getAuthTag()])
+  const parts = [nonce, body, cipher.getAuthTag()]
+  return Buffer.concat(options.before ? [options.before, ...parts] : parts)
 }
 
 /** Opens what `seal` made; throws TamperedError on any other bytes, key or context. */

@@ -76,6 +76,15 @@ export type Call<D> = {
    * identity; with the same key comes the same answer, or the same failure.
    */
   once<T>(key: readonly unknown[], work: () => Promise<T>): Promise<T>
+  /**
+   * A change on a foreign system. What would undo it is stored first, durably, and taken back with
+   * the request's own commit: when the request is refused, or the process dies, the engine's `undo`
+   * of that kind is called with it until it succeeds. Like `once`, done once for a request, so there
+   * is at most one for each kind and record.
+   */
+  foreign<T>(kind: string, record: Record<string, unknown>, work: () => Promise<T>): Promise<T>
+  /** Tells those who watch, when the request has been committed. The path is below the mount. */
+  emit(event: { type: string; path: string; version?: number; generation?: number }): void
   /** A password by the rules of a password policy; a Failure when there is none of that name. */
   generatePassword(policy: string): Promise<string>
   readonly requestId: string
@@ -88,6 +97,16 @@ export type LeaseJob = {
   readonly leaseId: string
   readonly secret: Readonly<Record<string, unknown>>
   readonly mount: MountView
+  /** The mount's entries as they are now; a revoker has no transaction to write in. */
+  readonly store: Pick<EntryStore, 'get' | 'list'>
+  readonly now: number
+}
+
+/** What the undoing of a foreign change is given: what was stored before it was tried. */
+export type UndoJob = {
+  readonly record: Readonly<Record<string, unknown>>
+  readonly mount: MountView
+  readonly store: Pick<EntryStore, 'get' | 'list'>
   readonly now: number
 }
 

@@ -4,8 +4,9 @@
  */
 import { type Field, type Parsed } from '../schema/field.ts'
 import { type Random } from '../lib/random.ts'
-import { type Call, type EntryStore, type LeaseJob } from './call.ts'
+import { type Call, type EntryStore, type LeaseJob, type UndoJob } from './call.ts'
 import { type Answer, type TokenParams } from './reply.ts'
+import { type RotationKind } from './rotation.ts'
 import { type Tree } from './tree.ts'
 
 export type Fields = Record<string, Field<unknown>>
@@ -119,6 +120,13 @@ export type Engine = {
   /** Its secrets lie at paths, and can be moved, copied and searched. */
   readonly tree?: Tree
   readonly leases?: Readonly<Record<string, LeaseKind>>
+  /** By the kinds of `call.foreign`: takes back what may have been done. Must bear being run twice. */
+  readonly undo?: Readonly<Record<string, (job: UndoJob) => Promise<void>>>
+  readonly rotations?: Readonly<Record<string, RotationKind>>
+  /** The server was sealed or is ending: lets go of all that is held open or in memory. */
+  readonly sealed?: () => void
+  /** What the catalog of plugins lists as databases. */
+  readonly databases?: readonly string[]
   /** The role's settings now, when a token of this mount is renewed; undefined = role is gone. */
   readonly renewLogin?: (
     call: Call<Record<string, never>>,

@@ -8,6 +8,7 @@ export const FAILURES = {
   not_found: { status: 404, text: '' },
   unsupported_path: { status: 404, text: 'unsupported path' },
   unsupported_operation: { status: 405, text: 'unsupported operation' },
+  held: { status: 409, text: 'the credential is still held' },
   precondition_failed: { status: 412, text: 'precondition failed' },
   too_large: { status: 413, text: 'http: request body too large' },
   unsupported_media_type: { status: 415, text: 'unsupported media type' },

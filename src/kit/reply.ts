@@ -3,6 +3,7 @@
  * Everything else is said with one of the functions below, so a reader sees what is special.
  */
 import { type JsonText } from './json-text.ts'
+import { type RotationOrder } from './rotation.ts'
 
 export type ReplyData = Record<string, unknown> | JsonText
 
@@ -45,8 +46,15 @@ export type TokenParams = {
   boundCidrs: readonly string[]
 }
 
-/** Begins when the answer's head has been sent; what it returns ends it, and may be called at once. */
-export type Stream = (to: { write: (text: string) => void; end: () => void }) => () => void
+/**
+ * Begins when the answer's head has been sent; what it returns ends it, and may be called at once.
+ * `write` says whether the client keeps up; if not, `whenDrained` calls once it has.
+ */
+export type Stream = (to: {
+  write: (text: string) => boolean
+  whenDrained: (run: () => void) => void
+  end: () => void
+}) => () => void
 
 export class Reply {
   data: ReplyData | undefined
@@ -61,6 +69,8 @@ export class Reply {
   raw: { contentType: string; body: string | Uint8Array } | undefined
   /** Text that goes on for as long as the client reads. */
   stream: Stream | undefined
+  /** Its content type; absent = text/plain. */
+  streamType: string | undefined
   /** Replaces the whole body: a wrapped response as it was stored. */
   envelope: Record<string, unknown> | undefined
   /** lease_duration of a reply without a lease (KV v1). */
@@ -71,6 +81,10 @@ export class Reply {
   /** The lease block as core made it (renewals). */
   leased: { id: string; seconds: number; renewable: boolean } | undefined
   headers: Record<string, string> | undefined
+  /** What is to be done with a rotation of this mount. */
+  rotation: RotationOrder | undefined
+  /** A rotated credential is told: whoever reads it holds this generation from now on. */
+  served: { kind: string; name: string; generation: number } | undefined
 }
 
 export type Answer = Reply | Record<string, unknown> | JsonText | undefined

@@ -49,6 +49,11 @@ export type Tree = {
   list(store: EntryStore, folder: string, page?: Page): Promise<string[]>
   exists(store: EntryStore, path: string): Promise<boolean>
   newest(store: EntryStore, path: string, now: number): Promise<Newest | undefined>
+  /** When the newest version was written, where the engine knows, and the notes beside it. */
+  changed?(
+    store: EntryStore,
+    path: string,
+  ): Promise<(Pick<Leaf, 'notes'> & { at: number }) | undefined>
   export(store: EntryStore, path: string, now: number): Promise<Leaf | undefined>
   /**
    * Puts it there in the place of what there was. `cas` is the version that must be there. Throws a

@@ -8,7 +8,7 @@ import { http } from './node-http.ts'
 
 export type Ask = {
   readonly url: string
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   /** Trusted instead of what the system trusts. */

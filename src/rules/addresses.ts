@@ -28,7 +28,7 @@ export const ADDRESSES: readonly Rule[] = [
       ],
       no: [
         'https://example.com/a@b',
-        'https://user:$' + '{PASSWORD}@api.corp.net',
+        'https://user:${PASSWORD}@api.corp.net',
         'http://user:<password>@host.net',
         'mongodb://username:password@localhost:27017/db',
         'redis://default:guest@localhost',
@@ -100,9 +100,48 @@ export const ADDRESSES: readonly Rule[] = [
       yes: ["curl -H 'Authorization: Bearer {b40}'", '"Authorization": "Token {h40}"'],
       no: [
         'Authorization: Bearer INSERT_TOKEN_HERE',
-        'Authorization: Bearer $' + '{TOKEN}',
+        'Authorization: Bearer ${TOKEN}',
         'authorization: request.headers.authorization2',
       ],
+    },
+  },
+  {
+    id: 'command-password',
+    provider: 'shell',
+    title: 'Password in a command',
+    place: 'keyword',
+    keywords: ['sshpass', 'mysql', 'docker login', 'podman login'],
+    pattern:
+      /(?:sshpass [^\n|;]{0,40}?-p ?|mysql(?:dump|admin|import)? [^\n|;]{0,120}?-p|(?:docker|podman) login [^\n|;]{0,160}?(?:-p|--password)[ =])["']?([^\s"'$<>|;-][^\s"'<>|;]{5,80})/,
+    check: (password) => isChosen(password) && /\d/.test(password),
+    generic: true,
+    severity: 'high',
+    samples: {
+      yes: [
+        "sshpass -p '{B8}{d2}' ssh ops@host",
+        'mysqldump -u root -p{B10}{d2} shop',
+        'docker login -u ops -p {B14}{d2}',
+      ],
+      no: [
+        'sshpass -p password ssh ops@host',
+        'mysql -u root -p shop',
+        'docker login -u ops --password-stdin',
+      ],
+    },
+  },
+  {
+    id: 'netrc-password',
+    provider: 'netrc',
+    title: 'Password in a netrc file',
+    place: 'keyword',
+    keywords: ['machine '],
+    pattern: /machine\s{1,8}\S{1,100}\s{1,8}login\s{1,8}\S{1,100}\s{1,8}password\s{1,8}(\S{4,200})/,
+    check: (password) => isChosen(password),
+    generic: true,
+    severity: 'high',
+    samples: {
+      yes: ['machine api.corp.net\n  login ops\n  password {B20}\n'],
+      no: ['machine api.corp.net login ops password <password>'],
     },
   },
   {
@@ -145,7 +184,7 @@ function isUrlPassword(user: string, password: string, host: string): boolean {
   if (/[{}$]/.test(user) || /^[$%{]|[{}]|\$\{|^\*/.test(password) || isMasked(password))
     return false
   if (user === 'mailto' || user === 'public' || NOWHERE.test(host)) return false
-  if (isWeak(password)) return false
+  if (isWeak(password) || (user === '' && password.includes(':'))) return false
   const [shortUser, shortPassword] = [user.toLowerCase(), password.toLowerCase()]
   if (shortUser === shortPassword && shortUser !== user.toUpperCase()) return false
   // `proxyuser:proxypass`, `someuser:somepassword`: two halves of one example.
@@ -210,6 +249,7 @@ function isBasic(encoded: string): boolean {
 
 function isHeaderToken(token: string): boolean {
   if (!looksRandom(token) || !/\d/.test(token)) return false
+  if (/^[a-f0-9]{32,}$/i.test(token)) return true
   if (/^[a-z]+:\/\/|^\d+$/i.test(token)) return false
   return readability(token) < (token.length < 20 ? 0 : token.length / 8)
 }

@@ -21,6 +21,8 @@ export type Assigned = {
 
 const NAME_MAX = 64
 const VALUE_MAX = 4096
+/** Without quotes, nothing but its length ends a value in a text that is one long line. */
+const BARE_MAX = 1024
 const SPACES_MAX = 40
 
 /** Classes of ASCII, one bit each. */
@@ -126,8 +128,9 @@ function readOperator(text: string, nameEnd: number): Operator | undefined {
     c === DASH
   )
     return compound(text, at)
-  if (QUOTES.has(c)) return at > spaced && !closed ? { text: ' ', end: at } : undefined
-  if (is(c, LETTER) && at > spaced) return afterWords(text, at, nameEnd)
+  if (QUOTES.has(c)) return at > spaced && spaced === nameEnd ? { text: ' ', end: at } : undefined
+  if (is(c, LETTER) && at > spaced)
+    return closed ? attribute(text, at) : afterWords(text, at, nameEnd)
   return undefined
 }
 
@@ -149,6 +152,12 @@ function compound(text: string, at: number): Operator | undefined {
   return found === null ? undefined : { text: found[0], end: at + found[0].length }
 }
 const COMPOUND = /^(?:\|\|=|&&=|\?\?=|[?+.|]=|\|\||\?\?|\?:|<-|->)/
+
+/** `key="token" value="…"`: the two halves of an element's pair. */
+function attribute(text: string, at: number): Operator | undefined {
+  const found = /^value {0,2}= {0,2}(?=["'])/.exec(text.slice(at, at + 16))
+  return found === null ? undefined : { text: '=', end: at + found[0].length }
+}
 
 /** `var token string = "…"`, `token is "…"`, and `--token value` of a command. */
 function afterWords(text: string, at: number, nameEnd: number): Operator | undefined {
@@ -233,12 +242,18 @@ function quoted(text: string, start: number, quote: number, escapes: number): Va
 }
 
 function bare(text: string, start: number, operator: string): Value | undefined {
-  const last = Math.min(text.length, start + VALUE_MAX)
+  const last = Math.min(text.length, start + BARE_MAX)
   let at = start
   if (operator === '>') {
     while (at < last && text.charCodeAt(at) !== LESS && text.charCodeAt(at) > 32) at++
   } else {
-    while (at < last && !is(text.charCodeAt(at), STOP)) at++
+    while (at < last && (!is(text.charCodeAt(at), STOP) || isPartOf(text, at))) at++
   }
   return at === start ? undefined : { start, end: at, quote: '' }
 }
+
+/** An ampersand belongs to the value, unless a further argument of a query begins there. */
+function isPartOf(text: string, at: number): boolean {
+  return text.charCodeAt(at) === AMP && !NEXT_ARGUMENT.test(text.slice(at, at + 40))
+}
+const NEXT_ARGUMENT = /^&(?:[\w.%-]{1,36}=|amp;|&|\s|$)/

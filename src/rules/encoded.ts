@@ -9,10 +9,15 @@ const RUN_MAX = 24 * 1024
 const RUN_MIN = 16
 const LINE_MIN = 40
 
-export type Run = { readonly start: number; readonly end: number; readonly text: string }
+/** `text` is what is in it, or undefined when that is no text. */
+export type EncodedRun = {
+  readonly start: number
+  readonly end: number
+  readonly text: string | undefined
+}
 
-/** The run of base 64 around `at` with the text in it, or undefined when that is no text. */
-export function encodedRun(text: string, at: number): Run | undefined {
+/** The run of base 64 around `at`. */
+export function encodedRun(text: string, at: number): EncodedRun {
   let start = at
   const least = Math.max(0, at - RUN_MAX)
   while (start > least && continues(text, start - 1, -1)) start--
@@ -22,9 +27,9 @@ export function encodedRun(text: string, at: number): Run | undefined {
   // A line break at either end belongs to what is around.
   while (start < end && text.charCodeAt(start) <= 32) start++
   while (end > start && text.charCodeAt(end - 1) <= 32) end--
-  if (end - start < RUN_MIN) return undefined
+  if (end - start < RUN_MIN) return { start, end, text: undefined }
   const decoded = Buffer.from(text.slice(start, end), 'base64').toString('latin1')
-  return isText(decoded) ? { start, end, text: decoded } : undefined
+  return { start, end, text: isText(decoded) ? decoded : undefined }
 }
 
 /** A letter of base 64, or a line break between two full lines of it. */

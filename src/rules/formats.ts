@@ -147,7 +147,7 @@ export const FORMATS: readonly Rule[] = [
     back: [4, 4],
     pattern: /[\w.~-]{3}\dQ~[\w.~-]{31,34}/,
     severity: 'high',
-    samples: { yes: ['({B3}8Q~{b34})'], no: ['{B3}8Q~{b12}'] },
+    samples: { yes: ['({B3}8Q~{b34})'], no: ['{B3}8Q~{b12}', '{B3}8Q~{B50}'] },
   },
   {
     id: 'encoded-secret',

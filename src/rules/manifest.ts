@@ -10,8 +10,9 @@ export type Span = readonly [start: number, end: number]
 
 /** Where the values are of the Secret whose `kind` begins at `at`. */
 export function secretsOfManifest(text: string, at: number): Span[] {
-  const from = startOfDocument(text, at)
-  const to = endOfDocument(text, at)
+  const [from, to] = documentAround(text, at)
+  // One reading for a document, however often it says what it is.
+  if (SAYS_SECRET.test(text.slice(from, at))) return []
   const spans: Span[] = []
   const blocks = /(?:^|\n)([ \t]{0,12})["']?(data|stringData)["']?:[ \t]{0,4}\r?\n/g
   const document = text.slice(from, to)
@@ -27,17 +28,16 @@ export function secretsOfManifest(text: string, at: number): Span[] {
   return spans
 }
 
-function startOfDocument(text: string, at: number): number {
+function documentAround(text: string, at: number): Span {
   const least = Math.max(0, at - AROUND)
-  const mark = text.lastIndexOf('\n---', at)
-  return Math.max(least, mark < 0 ? 0 : mark)
+  const before = text.slice(least, at).lastIndexOf('\n---')
+  const after = text.slice(at, at + AROUND).indexOf('\n---')
+  return [
+    before < 0 ? least : least + before,
+    after < 0 ? Math.min(text.length, at + AROUND) : at + after,
+  ]
 }
-
-function endOfDocument(text: string, at: number): number {
-  const most = Math.min(text.length, at + AROUND)
-  const mark = text.indexOf('\n---', at)
-  return mark < 0 ? most : Math.min(most, mark)
-}
+const SAYS_SECRET = /kind["']?:\s{0,3}["']?secret\b/i
 
 /** The values of the lines that are indented deeper than the block's name. */
 function entriesBelow(document: string, start: number, indent: number): Span[] {

@@ -24,6 +24,8 @@ export type Hints = {
   readonly path?: string | undefined
   /** Told of each finding that is not returned because of where it is. See `left-out.ts`. */
   readonly leftOut?: (found: Found, why: string) => void
+  /** Counts how often a pattern was tried: what a text costs beside reading it once. */
+  readonly tally?: { tried: number }
 }
 
 export type Matcher = {
@@ -42,8 +44,8 @@ export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
   const scan = compileKeywords(words)
   const always = compiled.filter(({ rule }) => rule.keywords.length === 0)
 
-  function findAll(text: string, path: string | undefined, depth: number): Found[] {
-    const run: Run = { text, found: [] }
+  function findAll(text: string, hints: Hints, depth: number): Found[] {
+    const run: Run = { text, found: [], tally: hints.tally ?? { tried: 0 } }
     const whole = new Set(always)
     // Several keywords in one name ask for one value: it is read once.
     let [knownName, known] = [-1, undefined as Assigned | undefined]
@@ -66,10 +68,12 @@ export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
     let decodedTo = -1
     for (const start of encoded) {
       if (start < decodedTo) continue
-      decodedTo = findEncoded(run, start, (inner) => findAll(inner, undefined, depth + 1))
+      decodedTo = findEncoded(run, start, (inner) =>
+        findAll(inner, { ...hints, path: undefined }, depth + 1),
+      )
     }
     for (const one of whole) {
-      if (one.rule.path === undefined || (path !== undefined && one.rule.path.test(path)))
+      if (one.rule.path === undefined || one.rule.path.test(hints.path ?? ''))
         findAnywhere(run, one)
     }
     return settle(run.found)
@@ -78,7 +82,7 @@ export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
   return {
     rules,
     find(text, hints = {}) {
-      const found = findAll(text, hints.path, 0)
+      const found = findAll(text, hints, 0)
       if (found.length === 0) return found
       return found.filter((one) => {
         const why = whyLeftOut(one, text, hints.path)
@@ -97,7 +101,11 @@ type Compiled = {
   readonly order: number
 }
 
-type Run = { readonly text: string; readonly found: Ordered[] }
+type Run = {
+  readonly text: string
+  readonly found: Ordered[]
+  readonly tally: { tried: number }
+}
 type Ordered = Found & { readonly order: number }
 
 /** What is to be tried where one keyword stands. */
@@ -127,10 +135,10 @@ function compileRule(rule: Rule, order: number): Compiled {
 }
 
 function plansOf(words: readonly string[], compiled: readonly Compiled[]): Plan[] {
-  const plans = new Map(
+  const plans = new Map<string, Plan>(
     words.map((word) => [
       word,
-      { length: word.length, here: [], value: [], whole: [], encoded: false } as Plan,
+      { length: word.length, here: [], value: [], whole: [], encoded: false },
     ]),
   )
   for (const one of compiled) {
@@ -152,6 +160,7 @@ function findHere(run: Run, start: number, plan: Plan): void {
       const [least, most] = one.rule.back
       for (let back = most; back >= least; back--) tryAt(run, start - back, one)
     } else if (clean || one.rule.glued === true) {
+      run.tally.tried++
       one.pattern.lastIndex = start
       take(run, one, one.pattern.exec(run.text))
     }
@@ -160,6 +169,7 @@ function findHere(run: Run, start: number, plan: Plan): void {
 
 function tryAt(run: Run, at: number, one: Compiled): void {
   if (at < 0 || (one.rule.glued !== true && !beginsWord(run.text, at))) return
+  run.tally.tried++
   one.pattern.lastIndex = at
   take(run, one, one.pattern.exec(run.text))
 }
@@ -168,6 +178,7 @@ function findValue(run: Run, at: Assigned, { plan, start }: { plan: Plan; start:
   const clean = beginsPart(run.text, start)
   for (const one of plan.value) {
     if (!clean && one.rule.inside !== true) continue
+    run.tally.tried++
     if (one.rule.whole === true) {
       const secret = run.text.slice(at.start, at.end)
       one.pattern.lastIndex = 0
@@ -182,6 +193,7 @@ function findValue(run: Run, at: Assigned, { plan, start }: { plan: Plan; start:
 }
 
 function findAnywhere(run: Run, one: Compiled): void {
+  run.tally.tried++
   one.pattern.lastIndex = 0
   for (let match = one.pattern.exec(run.text); match !== null; match = one.pattern.exec(run.text)) {
     if (match[0].length === 0) one.pattern.lastIndex++
@@ -191,16 +203,14 @@ function findAnywhere(run: Run, one: Compiled): void {
 
 /** Reads the base 64 around `at`; returns where it ends, so that it is read once. */
 function findEncoded(run: Run, at: number, find: (text: string) => Found[]): number {
-  const inner = encodedRun(run.text, at)
-  if (inner === undefined) return at
+  const { start, end, text } = encodedRun(run.text, at)
   // A text that calls itself an example at its beginning is one.
-  if (isPlaceholder(inner.text.slice(0, 200))) return inner.end
-  const [first] = find(inner.text)
+  if (text === undefined || isPlaceholder(text.slice(0, 200))) return end
+  const [first] = find(text)
   if (first !== undefined) {
-    const { start, end } = inner
     run.found.push({ rule: first.rule, start, end, secret: run.text.slice(start, end), order: -1 })
   }
-  return inner.end
+  return end
 }
 
 function take(run: Run, one: Compiled, match: RegExpExecArray | null, assigned?: Assigned): void {

@@ -46,6 +46,9 @@ function isCode(value: string, at: Assigned): boolean {
   if (/^[\d.,:/ _-]+$/.test(value)) return true
   // A pattern: `(?<password>[^@]{1,200})`.
   if (/\[\^|\]\{|\][+*?]|\\[swdS]|\(\?/.test(value)) return true
+  // A name of several parts: `gss_krb5_rfc1964_keydata`, `utf-8-bom-only`.
+  if (/^[a-z0-9]{1,14}(?:[_-][a-z0-9]{1,14}){2,}$/.test(value) && readability(value) > -5)
+    return true
   // The token of a badge is in the page that shows the badge.
   if (at.text.slice(at.nameStart - 5, at.nameStart) === '.svg?') return true
   if (/^\d{4}-\d\d-\d\d|^v?\d+\.\d+\.\d+|^sha\d{1,3}[-:]|^\$\d?[a-z]?\$/.test(value)) return true
@@ -63,8 +66,10 @@ function isPassword(value: string): boolean {
   const words = readability(value)
   const common = /passw(?:or)?d|secret|token|admin|test|user|login|hello|welcome|letmein|12345/i
   if (common.test(value) && value.length < 20) return false
-  if (kinds >= 3) return words < value.length / 2
-  return kinds === 2 && value.length >= 8 && words < 0 && /\d/.test(value)
+  if (kinds === 4) return words < value.length
+  if (kinds === 3) return words < value.length / 2
+  if (kinds === 2 && /\d/.test(value)) return words < 0
+  return kinds === 2 && value.length >= 12 && words < -10
 }
 
 /** Made by machines: letters and digits that follow no language. */
@@ -73,7 +78,7 @@ export function isToken(value: string, promise: Promise): boolean {
   const bits = entropy(value)
   if (bits < Math.min(3.2, Math.log2(value.length) * 0.72)) return false
   // The letters of hex are too few to read like words.
-  if (/^[a-f0-9]{40,}$/i.test(value)) return true
+  if (/^[a-f0-9]{32,}$/i.test(value)) return promise === 'token' || value.length >= 40
   const words = readability(value)
   const digits = value.match(/\d/g)?.length ?? 0
   if (digits === 0) return value.length >= 16 && kindsOf(value) >= 2 && words < -10

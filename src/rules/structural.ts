@@ -3,7 +3,7 @@ import { type Rule } from './rule.ts'
 import { isMasked } from './value.ts'
 
 const HEADER =
-  '(?:(?:\\s|\\\\[nr]){0,8}(?:Proc-Type|DEK-Info|Comment|Version|Hash): [ -~]{1,90}?(?=\\s|\\\\[nr]))?'
+  '(?:[\\s\\\\nr]{0,16}(?:Proc-Type|DEK-Info|Comment|Version|Hash): [ -~]{1,90}?(?=\\s|\\\\[nr]))?'
 const KIND = '[ A-Z0-9_]{0,40}PRIVATE KEY(?: BLOCK)?'
 
 export const STRUCTURAL: readonly Rule[] = [
@@ -43,7 +43,7 @@ export const STRUCTURAL: readonly Rule[] = [
     place: 'keyword',
     keywords: ['putty-user-key-file-'],
     pattern:
-      /PuTTY-User-Key-File-[23]: [\s\S]{10,4000}Private-Lines: \d{1,3}\r?\n[A-Za-z0-9+/=\r\n]{40,4000}/,
+      /PuTTY-User-Key-File-[23]: [\s\S]{10,1500}?Private-Lines: \d{1,3}\r?\n[A-Za-z0-9+/=\r\n]{40,4000}/,
     severity: 'high',
     samples: {
       yes: [
@@ -59,7 +59,7 @@ export const STRUCTURAL: readonly Rule[] = [
     place: 'keyword',
     keywords: ['"kty"'],
     pattern:
-      /"kty"\s{0,4}:\s{0,4}"(?:RSA|EC|OKP|oct)"[^{}]{0,3000}"[dk]"\s{0,4}:\s{0,4}"([\w-]{32,700})"/,
+      /"kty"\s{0,4}:\s{0,4}"(?:RSA|EC|OKP|oct)"[^{}]{0,1500}?"[dk]"\s{0,4}:\s{0,4}"([\w-]{32,700})"/,
     glued: true,
     check: (secret) => !isMasked(secret),
     severity: 'high',

@@ -145,6 +145,11 @@ export const t = {
     ) as Field<Maybe<number, O>>,
   list: <const O extends Options<string[]>>(o: O) =>
     field<string[]>(o, LIST, parseList) as Field<Maybe<string[], O>>,
+  /** As `list`, of texts with commas in them: one text alone is a list of one. */
+  texts: <const O extends Options<string[]>>(o: O) =>
+    field<string[]>(o, LIST, (input) =>
+      typeof input === 'string' ? (input === '' ? [] : [input]) : parseList(input),
+    ) as Field<Maybe<string[], O>>,
   ints: <const O extends Options<number[]>>(o: O) =>
     field<number[]>(o, { type: 'array', items: { type: 'integer' } }, (input) =>
       Array.isArray(input) ? input.map(parseInteger) : parseList(input).map(parseInteger),

@@ -14,6 +14,7 @@ import userpass from '../auth/userpass/engine.ts'
 import { type AuditDeviceType } from '../kit/audit-device.ts'
 import { type Engine } from '../kit/engine.ts'
 import { cubbyhole } from '../secrets/cubbyhole/engine.ts'
+import database from '../secrets/database/engine.ts'
 import { kvV1 } from '../secrets/kv/v1.ts'
 import { kvV2 } from '../secrets/kv/v2.ts'
 import { CONFIGURATION } from './builtin-configuration.ts'
@@ -22,6 +23,7 @@ export const ENGINES: readonly Engine[] = [
   cubbyhole,
   kvV1,
   kvV2,
+  database,
   approle,
   cert,
   github,

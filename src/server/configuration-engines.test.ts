@@ -531,7 +531,7 @@ test('a type that is both a method and an engine is mounted as what was asked fo
   const connection = { connection_uri: 'http://r', username: 'u', password: 'p' }
   const written = await ask('write', 'rabbit/config/connection', connection)
   match(String(written.body['warnings']), /not verified/)
-  for (const type of ['database', 'transit', 'pki', 'ssh', 'totp', 'kubernetes', 'ldap']) {
+  for (const type of ['transit', 'pki', 'ssh', 'totp', 'kubernetes', 'ldap']) {
     const { body } = await ask('write', 'sys/mounts/x', { type })
     deepEqual(body.errors, [`plugin not found in the catalog: ${type}`])
   }

@@ -1,21 +1,20 @@
 /** LIST through a parser that does not know it, at every place where bytes can be cut. */
-import { deepEqual, equal, notEqual } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { type Part, raw } from '../../test/support/raw-http.ts'
-import { allowListMethod, DISGUISES } from './list-method.ts'
+import { allowListMethod, methodOf } from './list-method.ts'
 
 let seen: { method: string; body: string }[] = []
 const server = createServer((request, response) => {
   let body = ''
   request.on('data', (chunk: Buffer) => (body += chunk.toString()))
   request.on('end', () => {
-    const method = request.method ?? ''
     // Slow, so that the next request arrives while this one is worked on.
     setTimeout(() => {
-      seen.push({ method: DISGUISES[method] ?? method, body })
-      response.end('ok')
+      seen.push({ method: methodOf(request), body })
+      response.end('ok\n')
     }, 30)
   })
 })
@@ -36,22 +35,24 @@ async function methods(...parts: Part[]): Promise<string[]> {
 const LAST = 'Host: a\r\nConnection: close\r\n\r\n'
 const REST = `/x HTTP/1.1\r\n${LAST}`
 
+/** A LIST that is answered first: from there on the connection is watched. */
+const WATCHED: readonly Part[] = ['LIST /x HTTP/1.1\r\nHost: a\r\n\r\n', 60]
+
 test('allowListMethod() never lets a client use the words it uses itself', async () => {
-  deepEqual(await methods(`LINK ${REST}`), ['LOCK'])
-  deepEqual(await methods(`BIND ${REST}`), ['LOCK'])
+  for (const word of ['LINK', 'BIND']) {
+    deepEqual(await methods(`${word} ${REST}`), [word])
+    deepEqual(await methods(...WATCHED, `${word} ${REST}`), ['LIST', 'LOCK'])
+    deepEqual(await methods(...WATCHED, `\r\n${word} ${REST}`), ['LIST', 'LOCK'])
+  }
+  const words = ['LINK', 'LISK', 'LISX', 'LISTK', 'BIND', 'SIND', 'SCAX', 'SCANS', 'SEARCH', 'BCAN']
   for (const cut of [1, 2, 3, 4]) {
-    for (const word of ['LINK', 'LISK', 'LISX', 'LISTK']) {
-      const said = await methods(word.slice(0, cut), 10, `${word.slice(cut)} ${REST}`)
-      notEqual(said[0], 'LIST', `${word} cut after ${cut}`)
+    for (const word of words) {
+      const parts = [word.slice(0, cut), 10, `${word.slice(cut)} ${REST}`]
+      const said = [...(await methods(...parts)), ...(await methods(...WATCHED, ...parts)).slice(1)]
+      for (const method of said)
+        match(method, /^(?:LINK|BIND|LOCK|SEARCH)$/, `${word} after ${cut}`)
     }
   }
-  for (const cut of [1, 2, 3, 4]) {
-    for (const word of ['BIND', 'SIND', 'SCAX', 'SCANS', 'SEARCH', 'BCAN']) {
-      const said = await methods(word.slice(0, cut), 10, `${word.slice(cut)} ${REST}`)
-      notEqual(said[0], 'SCAN', `${word} cut after ${cut}`)
-    }
-  }
-  deepEqual(await methods(`\r\nLINK ${REST}`), ['LOCK'])
 })
 
 test('allowListMethod() leaves every byte of a body alone', async () => {
@@ -93,12 +94,50 @@ test('allowListMethod() understands LIST and SCAN wherever they are cut', async 
   for (const word of ['LIST', 'SCAN']) {
     const text = `${word} ${REST}`
     for (let cut = 1; cut < 8; cut++) {
-      deepEqual(await methods(text.slice(0, cut), 5, text.slice(cut)), [word], `cut after ${cut}`)
+      const parts = [text.slice(0, cut), 5, text.slice(cut)]
+      deepEqual(await methods(...WATCHED, ...parts), ['LIST', word], `cut after ${cut}`)
     }
     const letters = text.split('').flatMap((letter): Part[] => [letter, 1])
-    deepEqual(await methods(...letters), [word])
+    deepEqual(await methods(...WATCHED, ...letters), ['LIST', word])
     deepEqual(await methods(`\r\n${text}`), [word])
     deepEqual(await methods('\r\n', 5, text), [word])
+  }
+})
+
+test('allowListMethod() refuses a first LIST whose first letters came by themselves', async () => {
+  for (const [word, passed] of [
+    ['LIST', 2],
+    ['SCAN', 1],
+  ] as const) {
+    for (let cut = 1; cut < 8; cut++) {
+      const text = `${word} ${REST}`
+      const said = await methods(text.slice(0, cut), 5, text.slice(cut))
+      deepEqual(said, cut <= passed ? [] : [word], `cut after ${cut}`)
+    }
+  }
+})
+
+test('allowListMethod() refuses a first LIST while an answer is still awaited', async () => {
+  const first = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
+  const { statuses } = await raw(port, [first, 5, `LIST ${REST}`])
+  equal(statuses.at(-1), 400)
+})
+
+test('allowListMethod() goes on without an end of what came before', async () => {
+  const get = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
+  const { statuses, closed } = await raw(port, [get, 60, ...WATCHED, get, 60, `LIST ${REST}`])
+  deepEqual(statuses, [200, 200, 200, 200])
+  ok(closed)
+})
+
+test('allowListMethod() lets go of a connection on either side', async () => {
+  const { statuses } = await raw(port, WATCHED, 100)
+  deepEqual(statuses, [200])
+  await raw(port, [...WATCHED, 'NONSENSE\r\n\r\n'])
+  server.closeIdleConnections()
+  for (let open = 1; open > 0;) {
+    await new Promise((done) => setTimeout(done, 5))
+    open = await new Promise<number>((done) => server.getConnections((_, count) => done(count)))
   }
 })
 

@@ -2,17 +2,24 @@
  * Vault's verbs LIST and SCAN are not among the methods that node's HTTP parser knows, and its list
  * cannot be extended. So the four letters are replaced in the bytes, before the parser sees them,
  * with four letters of a method it knows and Vault does not use; the length stays, nothing else is
- * touched. The replacement itself, sent by a client, becomes a method that is refused.
+ * touched. The replacement itself, sent by a client there, becomes a method that is refused.
  *
- * Only the first word of a request is looked at: on a new connection, and whenever the parser has
- * read the latest request to its end. A client that sends a request together with the one before it
- * (pipelining, which none of Vault's clients does) cannot use LIST for it, and is refused.
+ * Bytes that are looked at here cost a third of a cached read, for otherwise they never leave node's
+ * own code. So a connection is watched only from its first LIST on: the parser gives up at that word,
+ * and a new one goes on from there, with a relay in the socket's place.
+ *
+ * On a connection that is watched, only the first word of a request is looked at: at the beginning,
+ * and whenever the parser has read the latest request to its end. A client that sends a request
+ * together with the one before it (pipelining, which none of Vault's clients does) cannot use LIST
+ * for it, and is refused.
  */
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { type Socket } from 'node:net'
+import { type Duplex } from 'node:stream'
+import { Relay } from './relay.ts'
 
 /** What the parser is told → what the client said. */
-export const DISGUISES: Readonly<Record<string, string>> = { LINK: 'LIST', BIND: 'SCAN' }
+const DISGUISES: Readonly<Record<string, string>> = { LINK: 'LIST', BIND: 'SCAN' }
 
 const WORD_BYTES = 4
 const [SPACE, CR, LF] = [0x20, 0x0d, 0x0a]
@@ -32,7 +39,8 @@ const swaps: readonly (readonly [from: Buffer, to: Buffer])[] = [
 ]
 const FIRST_LETTERS = new Set(swaps.map(([from]) => from[0]))
 
-type Connection = {
+/** A connection that is watched. */
+type Watched = {
   /** The newest request that the parser has told of. */
   latest: IncomingMessage | undefined
   /** The newest one when the first byte of the present request came. */
@@ -42,21 +50,75 @@ type Connection = {
   /** The letters of that word so far, when it comes in pieces. */
   said: string
 }
+/** One that is not: the newest answer on it, or what has taken its place. */
+type Plain = { answer: ServerResponse | undefined; relay: Relay | undefined }
 
-const connections = new WeakMap<Socket, Connection>()
+const watched = new WeakMap<Duplex, Watched>()
+const plain = new WeakMap<Duplex, Plain>()
 
-export function allowListMethod(server: Server): void {
-  server.on('connection', watch)
-  server.on('secureConnection', watch)
-  server.prependListener('request', (request: IncomingMessage) => {
-    const connection = connections.get(request.socket)
-    if (connection) connection.latest = request
+type Refuse = (error: NodeJS.ErrnoException, socket: Socket) => void
+
+/** `refuse` is told of what no parser takes; node's own answer is a 400 as well. */
+export function allowListMethod(server: Server, refuse: Refuse = refuseBare): void {
+  const begin = (socket: Duplex) => {
+    if (!watched.has(socket)) plain.set(socket, { answer: undefined, relay: undefined })
+  }
+  server.on('connection', begin)
+  server.on('secureConnection', begin)
+  server.prependListener('request', (request: IncomingMessage, answer: ServerResponse) => {
+    const connection = plain.get(request.socket)
+    if (connection) connection.answer = answer
+    else watched.get(request.socket)!.latest = request
+  })
+  server.on('clientError', (error: ParserError, socket) => {
+    const connection = plain.get(socket)
+    // Its parser has been left behind in the middle of a request, and is heard of once more.
+    if (connection?.relay) return
+    const begins = connection && isIdle(connection) ? beginsWithWord(error) : false
+    if (begins) connection!.relay = goOn(server, socket as Socket, error.rawPacket!)
+    else refuse(error, socket as Socket)
   })
 }
 
-function watch(socket: Socket): void {
-  const connection: Connection = { latest: undefined, before: undefined, begun: false, said: '' }
-  connections.set(socket, connection)
+/** The method as the client said it. */
+export function methodOf({ method = '', socket }: IncomingMessage): string {
+  const said = DISGUISES[method]
+  return said !== undefined && watched.has(socket) ? said : method
+}
+
+const refuseBare: Refuse = (_error, socket) => {
+  socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+}
+
+/** Nothing is being answered: what was asked before and what comes now cannot be mixed up. */
+const isIdle = ({ answer }: Plain) => answer === undefined || answer.writableFinished
+
+type ParserError = NodeJS.ErrnoException & { rawPacket?: Buffer; bytesParsed?: number }
+
+/**
+ * Whether the parser gave up at one of our words, and these bytes begin with it. Of a word that was
+ * cut so early that its first letters went through, nothing is known here: it stays refused.
+ */
+function beginsWithWord({ code, rawPacket, bytesParsed }: ParserError): boolean {
+  if (code !== 'HPE_INVALID_METHOD' || !rawPacket) return false
+  const at = wordAt(rawPacket)
+  const said = rawPacket.toString('latin1', at, at + WORD_BYTES + 1)
+  const word = ['LIST ', 'SCAN '].find((one) => one.startsWith(said))
+  return word !== undefined && said !== '' && bytesParsed! >= at && bytesParsed! < at + WORD_BYTES
+}
+
+/** From here on a new parser has the connection, and every byte comes by. */
+function goOn(server: Server, socket: Socket, bytes: Buffer): Relay {
+  const relay = new Relay(socket)
+  watch(relay)
+  server.emit(relay.encrypted ? 'secureConnection' : 'connection', relay)
+  relay.push(bytes)
+  return relay
+}
+
+function watch(socket: Duplex): void {
+  const connection: Watched = { latest: undefined, before: undefined, begun: false, said: '' }
+  watched.set(socket, connection)
   socket.prependListener('data', (chunk: Buffer) => {
     const { latest, before, begun } = connection
     if (begun) {
@@ -70,10 +132,15 @@ function watch(socket: Socket): void {
   })
 }
 
-function disguise(connection: Connection, chunk: Buffer): void {
+/** The parser allows empty lines before a request, so a word after one counts as the first too. */
+function wordAt(chunk: Buffer): number {
   let at = 0
-  // The parser allows empty lines before a request, so a word after one counts as the first too.
-  if (connection.said === '') while (chunk[at] === CR || chunk[at] === LF) at++
+  while (chunk[at] === CR || chunk[at] === LF) at++
+  return at
+}
+
+function disguise(connection: Watched, chunk: Buffer): void {
+  const at = connection.said === '' ? wordAt(chunk) : 0
   if (at === chunk.length) return
   if (connection.said !== '' || chunk.length - at <= WORD_BYTES) {
     disguisePieces(connection, chunk, at)
@@ -93,7 +160,7 @@ function disguise(connection: Connection, chunk: Buffer): void {
  * be taken back, so LINK and BIND end as words that the parser refuses, as does anything after LIS
  * but T, and anything that begins with S but is not SCAN: no such method is Vault's.
  */
-function disguisePieces(connection: Connection, chunk: Buffer, from: number): void {
+function disguisePieces(connection: Watched, chunk: Buffer, from: number): void {
   for (let at = from; at < chunk.length; at++) {
     const said = connection.said + String.fromCharCode(chunk[at]!)
     connection.said = said

@@ -1,5 +1,5 @@
 /** Sockets and their limits, against a whole core: who is cut off, with which words, and who is not. */
-import { equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -30,6 +30,7 @@ const isAlive = async (port: number) => equal((await raw(port, [HEALTH])).status
 test('listen() refuses what the parser refuses, in the form of the API, and closes', async () => {
   await using server = await listening()
   const line = 'POST /v1/secret/data/a HTTP/1.1\r\nHost: a\r\n'
+  const chunked = `${line}Transfer-Encoding: chunked\r\n\r\n`
   const bad: [name: string, status: number, text: string][] = [
     [
       'both lengths',
@@ -47,6 +48,13 @@ test('listen() refuses what the parser refuses, in the form of the API, and clos
     ['another encoding', 400, `${line}Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ['two encodings', 400, `${line}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ['a chunk that lies', 400, `${line}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension cut by LF', 400, `${chunked}2;a\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension with a LF inside', 400, `${chunked}2;a="\n"\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk extension with a CR inside', 400, `${chunked}2;a\rb\r\n{}\r\n0\r\n\r\n`],
+    ['a large chunk extension', 400, `${chunked}2;${'a'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`],
+    ['a chunk that ends in LF', 400, `${chunked}2\r\n{}\n0\r\n\r\n`],
+    ['HTTP/0.9', 400, 'GET /v1/sys/health\r\n\r\n'],
+    ['HTTP/2.0 in one line', 400, 'GET /v1/sys/health HTTP/2.0\r\nHost: a\r\n\r\n'],
     ['no Host', 400, 'GET /v1/sys/health HTTP/1.1\r\n\r\n'],
     ['two Hosts', 400, 'GET /v1/sys/health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
     ['a method in lower case', 400, 'get /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -114,11 +122,17 @@ test('listen() closes a connection that says nothing between requests', async ()
 
 test('listen() understands a request that comes a byte at a time', async () => {
   await using server = await listening()
-  for (const line of ['GET /v1/secret/metadata?list=true', 'LIST /v1/secret/metadata']) {
-    const text = request(line, { 'X-Vault-Token': server.root })
-    const bytes = text.split('').flatMap((byte): (string | number)[] => [byte, 0])
-    equal((await raw(server.port, bytes)).status, 404)
-  }
+  const headers = { 'X-Vault-Token': server.root }
+  const bytes = (line: string) =>
+    request(line, headers)
+      .split('')
+      .flatMap((byte): (string | number)[] => [byte, 0])
+  equal((await raw(server.port, bytes('GET /v1/secret/metadata?list=true'))).status, 404)
+  // The first LIST of a connection is known by its letters in one piece.
+  equal((await raw(server.port, bytes('LIST /v1/secret/metadata'))).status, 400)
+  const whole = request('LIST /v1/secret/metadata', { ...headers, Connection: 'keep-alive' })
+  const { statuses } = await raw(server.port, [whole, 20, ...bytes('LIST /v1/secret/metadata')])
+  deepEqual(statuses, [404, 404])
 })
 
 test('listen() serves while 200 connections do nothing', async () => {
@@ -153,13 +167,13 @@ test('listen() with TLS outlives bytes that are no TLS', async () => {
       socket.on('data', (chunk: Buffer) => (said += chunk.toString()))
       socket.on('close', () => done(said))
       socket.on('error', failed)
-      // In pieces, as LIST must be found inside TLS too.
-      socket.write('LI')
-      setTimeout(() => {
-        socket.write(request('ST /v1/secret/metadata', { 'X-Vault-Token': server.root }))
-      }, 20)
+      // LIST must be found inside TLS too, and in pieces once there has been one.
+      const headers = { 'X-Vault-Token': server.root }
+      socket.write(request('LIST /v1/secret/metadata', { ...headers, Connection: 'keep-alive' }))
+      setTimeout(() => socket.write('LI'), 40)
+      setTimeout(() => socket.write(request('ST /v1/secret/metadata', headers)), 60)
     })
-    match(text, /^HTTP\/1\.1 404 /)
+    equal(text.match(/HTTP\/1\.1 404 /g)?.length, 2)
     match(text, /strict-transport-security/i)
   } finally {
     rmSync(dir, { recursive: true, force: true })

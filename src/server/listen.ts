@@ -6,7 +6,8 @@ import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
-import { type AddressInfo, type Socket } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
+import { type Duplex } from 'node:stream'
 import { auditRefused } from '../core/audit-refused.ts'
 import { type Core } from '../core/core.ts'
 import { InFlight } from '../core/in-flight.ts'
@@ -85,7 +86,9 @@ export async function listen(
     void answer(request, response, wire)
   })
   limit(server, options)
-  allowListMethod(server)
+  allowListMethod(server, (error, socket) =>
+    refuseConnection(socket, REFUSALS[error.code ?? ''] ?? MALFORMED),
+  )
   await new Promise<void>((done, failed) => {
     server.once('error', failed)
     server.listen({ host: options.host, port: options.port, backlog: 511 }, done)
@@ -141,7 +144,9 @@ function limit(server: Server | SecureServer, options: ListenOptions): void {
   server.maxHeadersCount = HEADERS_MAX
   server.maxConnections = CONNECTIONS_MAX
   const perAddress = new Map<string, number>()
-  server.on('connection', (socket: Socket) => {
+  server.on('connection', (socket: Duplex) => {
+    // A connection that goes on behind a relay has been counted.
+    if (!(socket instanceof Socket)) return
     const address = socket.remoteAddress ?? ''
     const open = (perAddress.get(address) ?? 0) + 1
     if (open > CONNECTIONS_PER_ADDRESS_MAX) {
@@ -156,9 +161,6 @@ function limit(server: Server | SecureServer, options: ListenOptions): void {
       else perAddress.delete(address)
     })
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-    refuseConnection(socket as Socket, REFUSALS[error.code ?? ''] ?? MALFORMED),
-  )
   server.on('connect', (_request, socket) => refuseConnection(socket as Socket, NO_TUNNEL))
   // What a client expects beyond `100-continue` changes nothing for us.
   server.on('checkExpectation', (request, response) => {

@@ -8,6 +8,7 @@ export type RequestHeaders = {
   token: string | undefined
   contentType: string
   wrapTtl: string | undefined
+  wrapFormat: string | undefined
   namespace: string | undefined
   vaultRequest: boolean
   hosts: number
@@ -22,6 +23,7 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
     token: undefined,
     contentType: '',
     wrapTtl: undefined,
+    wrapFormat: undefined,
     namespace: undefined,
     vaultRequest: false,
     hosts: 0,
@@ -54,6 +56,9 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
         if (name.toLowerCase() === 'x-vault-namespace') found.namespace ??= value
         else if (name.toLowerCase() === 'transfer-encoding') found.transferEncoding ??= value
         break
+      case 19:
+        if (name.toLowerCase() === 'x-vault-wrap-format') found.wrapFormat ??= value
+        break
     }
   }
   found.token ||= bearer
@@ -62,6 +67,8 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
 
 /** What is wrong with the frame of a request: what a proxy could see in another way than we do. */
 export function frameTrouble(headers: RequestHeaders, httpVersion: string): string | undefined {
+  // The parser takes 0.9 and 2.0 as well, whose frames are others.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'expected HTTP/1.1'
   if (headers.hosts > 1 || (headers.hosts === 0 && httpVersion === '1.1')) {
     return 'expected one Host header'
   }

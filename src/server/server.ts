@@ -122,6 +122,7 @@ export async function serve(
       for (const listener of listeners) listener.reload()
     },
     async close() {
+      await core.watch.close()
       await Promise.all(listeners.map((listener) => listener.close(CLOSE_GRACE_MS)))
       await core.close()
     },

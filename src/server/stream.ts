@@ -22,10 +22,12 @@ export function sendStream(
   response.flushHeaders()
   const stop = stream({
     write(text) {
-      if (response.writableEnded || response.destroyed) return
-      if (response.writableLength > WAITING_BYTES_MAX) response.destroy()
-      else response.write(text)
+      if (response.writableEnded || response.destroyed) return false
+      if (response.writableLength <= WAITING_BYTES_MAX) return response.write(text)
+      response.destroy()
+      return false
     },
+    whenDrained: (run) => void response.once('drain', run),
     end: () => void response.end(),
   })
   const end = () => void response.end()

@@ -20,7 +20,7 @@ import { parseBool } from '../schema/field.ts'
 import { type BodyMemory, bodyLimit, parseBody, readBody } from './body.ts'
 import { type CrossOrigin, crossOrigin, originOf } from './cors.ts'
 import { plainAddress } from './forwarded.ts'
-import { DISGUISES } from './list-method.ts'
+import { methodOf } from './list-method.ts'
 import { isTls, peerCertificates } from './peer-certificates.ts'
 import { type OpenStreams, sendStream } from './stream.ts'
 import { checkHeaders, frameTrouble, readHeaders } from './request-headers.ts'
@@ -98,8 +98,7 @@ async function writtenDown(
 ): Promise<Failure> {
   // Who comes in a flood is turned away at no cost.
   if (failure.code === 'overloaded') return failure
-  const method = request.method ?? ''
-  const verb = VERBS[DISGUISES[method] ?? method]
+  const verb = VERBS[methodOf(request)]
   if (!verb) return failure
   try {
     const path = (request.url ?? '').split('?')[0]!.replace(/^\/v1\//, '')
@@ -140,7 +139,7 @@ async function respond(
   const url = request.url ?? '/'
   const mark = url.indexOf('?')
   const urlPath = mark < 0 ? url : url.slice(0, mark)
-  const method = DISGUISES[request.method ?? ''] ?? request.method ?? ''
+  const method = methodOf(request)
   if (!urlPath.startsWith('/v1/')) return elsewhere(urlPath)
   const verb = VERBS[method]
   if (!verb) return json(405, '{"errors":[]}')
@@ -171,6 +170,7 @@ async function respond(
       data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
+      ...(headers.wrapFormat === 'jwt' && { wrapAsJwt: true }),
       ...(asked.help && { help: true }),
       ...(options.openMetrics && { openMetrics: true }),
       remoteAddress,
@@ -267,19 +267,20 @@ type Sending = {
 }
 
 function send(response: ServerResponse, made: Response, { head, options, rest }: Sending): void {
-  const { status, contentType } = made
-  // One flat buffer: a string made of many pieces is slow to write.
-  const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
+  const { status, contentType, body } = made
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  // A text that is its own bytes goes out with the head in one piece; node would send another as two.
+  const encoding = typeof body === 'string' && bytes === body.length ? 'latin1' : 'utf8'
   const headers = withoutReplaced(options.headers(status), made.headers)
   if (status !== 204) headers.push('Content-Type', contentType)
-  if (status !== 204 && !made.stream) headers.push('Content-Length', `${body.length}`)
+  if (status !== 204 && !made.stream) headers.push('Content-Length', `${bytes}`)
   for (const name in made.headers) headers.push(name, made.headers[name]!)
   response.writeHead(status, headers)
   if (head || status === 204) response.end()
   else if (made.stream) sendStream(response, made.stream, options.streams)
-  else if (!rest) response.end(body)
+  else if (!rest) response.end(body, encoding)
   else {
-    response.write(body)
+    response.write(body, encoding)
     whenItStops(rest, () => response.end())
   }
 }

@@ -4,6 +4,7 @@ import {
   endOf,
   type Entry,
   type Expect,
+  type LogWrite,
   type Page,
   type Store,
   StoreConflict,
@@ -19,6 +20,7 @@ export function memoryStore(): Store {
   let log: { revision: number; key: string }[] = []
   let revision = 0
   let forgotten = 0
+  let records: Entry[] = []
 
   function holds(expect: Expect): boolean {
     if (expect.keys.some((k) => (entries.get(k.key)?.revision ?? 0) !== k.revision)) return false
@@ -45,9 +47,11 @@ export function memoryStore(): Store {
     type: 'inmem',
     get: (key) => entries.get(key),
     list: (prefix, page) => childrenOf(prefix, [...entries.keys()].sort(byCodeUnit), page),
-    async write(batch: readonly Write[], expect: Expect) {
+    async write(batch: readonly Write[], expect: Expect, { append, dropTo }: LogWrite = {}) {
       if (!holds(expect)) throw new StoreConflict()
       revision++
+      if (append) records.push({ revision, value: Uint8Array.from(append) })
+      if (dropTo !== undefined) records = records.filter((record) => record.revision > dropTo)
       for (const { key, value, due } of batch) {
         if (value === undefined) entries.delete(key)
         else entries.set(key, { value: Uint8Array.from(value), revision, due })
@@ -67,6 +71,12 @@ export function memoryStore(): Store {
       const ripe = timed.filter(([due]) => due <= now).slice(0, limit)
       return { keys: ripe.map(([, key]) => key), next: timed[ripe.length]?.[0] }
     },
+    log(after, limit) {
+      let from = records.length
+      while (from > 0 && records[from - 1]!.revision > after) from--
+      return records.slice(from, from + limit)
+    },
+    logFromEnd: (newer) => records.at(-1 - newer)?.revision,
     close: async () => {},
   }
 }

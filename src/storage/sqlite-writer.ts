@@ -11,14 +11,14 @@ import { getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { openDatabase } from './sqlite-file.ts'
-import { type Job, pack, type PackedGroup, unpack } from './sqlite-message.ts'
-import { endOf, type Expect, StoreConflict, type Write } from './store.ts'
+import { type Job, packer, type PackedGroup, unpacker } from './sqlite-message.ts'
+import { endOf, type Expect, type LogWrite, StoreConflict, type Write } from './store.ts'
 
 /** A revision, 'conflict', or the text of a storage error (which names files, never values). */
 type Outcome = { id: number; revision?: number; conflict?: true; trouble?: string }
 
 export type Writer = {
-  write(batch: readonly Write[], expect: Expect): Promise<number>
+  write(batch: readonly Write[], expect: Expect, log?: LogWrite): Promise<number>
   close(): Promise<void>
 }
 
@@ -74,6 +74,7 @@ export function sqliteWriter(path: string): Writer {
   // Last, for listening refs it again: a store that is only open must not keep a process alive.
   worker.unref()
 
+  const pack = packer()
   const send = () => {
     const jobs = queue
     queue = []
@@ -81,13 +82,13 @@ export function sqliteWriter(path: string): Writer {
     worker.postMessage(group, [group.bytes.buffer])
   }
   return {
-    write(batch, expect) {
+    write(batch, expect, log) {
       if (broken) return Promise.reject(broken)
       return new Promise((done, failed) => {
         const id = nextId++
         if (waiting.size === 0) worker.ref()
         waiting.set(id, { done, failed })
-        if (queue.push({ id, batch, expect }) === 1) setImmediate(send)
+        if (queue.push({ id, batch, expect, log }) === 1) setImmediate(send)
       })
     },
     async close() {
@@ -105,6 +106,7 @@ function serve(path: string): void {
   let open: Committer | undefined
   let jobs: Job[] = []
   const port = parentPort!
+  const unpack = unpacker()
   const commit = () => {
     const group = jobs
     jobs = []
@@ -141,6 +143,8 @@ function committer(db: DatabaseSync): Committer {
     'INSERT INTO entry (key, revision, value, due) VALUES (?, ?, ?, ?) ON CONFLICT (key)' +
       ' DO UPDATE SET revision = excluded.revision, value = excluded.value, due = excluded.due',
   )
+  const append = db.prepare('INSERT INTO log VALUES (?, ?)')
+  const drop = db.prepare('DELETE FROM log WHERE revision <= ?')
   const recent = recentChanges()
   const holds = expectations(db, recent)
   let purgedAt = 0
@@ -150,13 +154,15 @@ function committer(db: DatabaseSync): Committer {
       begin.run()
       let { value: revision } = getRevision.get() as { value: number }
       recent.startAt(revision)
-      const outcomes = group.map(({ id, batch, expect }): Outcome => {
+      const outcomes = group.map(({ id, batch, expect, log }): Outcome => {
         if (!holds(expect)) return { id, conflict: true }
         revision++
         for (const { key, value, due } of batch) {
           put.run(key, revision, value ?? null, (value && due) ?? null)
           recent.note(key, value === undefined ? 0 : revision)
         }
+        if (log?.append) append.run(revision, log.append)
+        if (log?.dropTo !== undefined) drop.run(log.dropTo)
         return { id, revision }
       })
       setRevision.run(revision)

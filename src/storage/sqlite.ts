@@ -5,11 +5,11 @@
  *
  *   entry(key, revision, value, due)   value NULL = deleted at that revision (kept for `changes`)
  *   meta(name, value)                  revision: the newest; forgotten: deletions up to here are purged
+ *   log(revision, value)               one record for each write that brought one
  */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, existsSync } from 'node:fs'
 import { type DatabaseSync, type StatementSync } from 'node:sqlite'
-import { openDatabase } from './sqlite-file.ts'
+import { openAtStart, openDatabase } from './sqlite-file.ts'
 import { sqliteWriter } from './sqlite-writer.ts'
 import { type Changes, endOf, type Entry, type Page, type Store } from './store.ts'
 
@@ -19,9 +19,8 @@ export type SqliteOptions = {
 }
 
 export function sqliteStore({ path }: SqliteOptions): Store {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const fresh = !existsSync(path)
-  let db = openDatabase(path)
+  let db = openAtStart(path)
   if (fresh) chmodSync(path, 0o600)
   let read = statements(db)
   const writer = sqliteWriter(path)
@@ -52,7 +51,7 @@ export function sqliteStore({ path }: SqliteOptions): Store {
         return read.get.get(key) as Entry | undefined
       }),
     list: (prefix, page) => reading(() => list(read, prefix, page)),
-    write: (batch, expect) => writer.write(batch, expect),
+    write: (batch, expect, log) => writer.write(batch, expect, log),
     revision: () =>
       reading(() => {
         // data_version moves when any other connection has committed; asking it costs 2 us.
@@ -70,6 +69,9 @@ export function sqliteStore({ path }: SqliteOptions): Store {
         const ripe = rows.filter(({ due }) => due <= now).slice(0, limit)
         return { keys: ripe.map(({ key }) => key), next: rows[ripe.length]?.due }
       }),
+    log: (after, limit) => reading(() => read.log.all(after, limit) as unknown as readonly Entry[]),
+    logFromEnd: (newer) =>
+      reading(() => (read.logFromEnd.get(newer) as { revision: number } | undefined)?.revision),
     async close() {
       await writer.close()
       db.close()
@@ -78,7 +80,15 @@ export function sqliteStore({ path }: SqliteOptions): Store {
 }
 
 type Statements = Record<
-  'get' | 'next' | 'dataVersion' | 'revision' | 'forgotten' | 'changes' | 'due',
+  | 'get'
+  | 'next'
+  | 'dataVersion'
+  | 'revision'
+  | 'forgotten'
+  | 'changes'
+  | 'due'
+  | 'log'
+  | 'logFromEnd',
   StatementSync
 >
 
@@ -93,6 +103,8 @@ function statements(db: DatabaseSync): Statements {
     forgotten: db.prepare("SELECT value FROM meta WHERE name = 'forgotten'"),
     due: db.prepare('SELECT key, due FROM entry WHERE due IS NOT NULL ORDER BY due LIMIT ?'),
     changes: db.prepare('SELECT key, revision FROM entry WHERE revision > ?'),
+    log: db.prepare('SELECT revision, value FROM log WHERE revision > ? ORDER BY revision LIMIT ?'),
+    logFromEnd: db.prepare('SELECT revision FROM log ORDER BY revision DESC LIMIT 1 OFFSET ?'),
   }
 }
 

@@ -1,7 +1,7 @@
 /** Every store through the one suite, and what only the one on disk can show. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -52,6 +52,22 @@ test('sqlite store refuses a file that is not a database', async () => {
   writeFileSync(path, 'this is not a database, it only looks like a file of some length'.repeat(99))
   chmodSync(path, 0o600)
   await rejects(async () => sqliteStore({ path }), /not a database/)
+})
+
+test('sqlite store says of a place where it cannot be what is wrong with it', async () => {
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  const places: [path: string, why: RegExp][] = [
+    [folder, /it is a folder; give a file in it, such as .*coffer\.db/],
+    [join(file, 'coffer.db'), /file is no folder/],
+    [join(file, 'deeper', 'coffer.db'), /file is no folder/],
+  ]
+  // Where no folder can be made, it does not try for ever.
+  if (existsSync('/proc/self'))
+    places.push(['/proc/nowhere/coffer.db', /cannot be made \(ENOENT\)/])
+  for (const [path, why] of places) {
+    await rejects(async () => sqliteStore({ path }), { name: 'StoreUnusable', message: why })
+  }
 })
 
 test('sqlite store says after close that it is closed', async () => {

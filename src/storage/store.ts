@@ -33,6 +33,13 @@ export type Expect = {
 
 export const NOTHING_EXPECTED: Expect = { keys: [], ranges: [] }
 
+/**
+ * What a write does to the log of the store: one record at its end, which gets the revision of the
+ * write, or all records up to a revision gone. Records are never changed, and reading them is no
+ * part of what a write expects: writers that only add to the log do not meet.
+ */
+export type LogWrite = { readonly append?: Uint8Array; readonly dropTo?: number }
+
 /** At most `limit` names that sort after `after`, which itself need not exist. */
 export type Page = { after?: string; limit?: number }
 
@@ -57,7 +64,7 @@ export interface Store {
    * Throws StoreConflict when `expect` does not hold any more: nothing was written. Any other
    * error leaves the outcome unknown until it is read again.
    */
-  write(batch: readonly Write[], expect: Expect): Promise<number>
+  write(batch: readonly Write[], expect: Expect, log?: LogWrite): Promise<number>
 
   /** The newest revision that is committed, by any process. */
   revision(): Awaitable<number>
@@ -68,6 +75,12 @@ export interface Store {
   /** Keys of entries whose time has come, most overdue first, and when the next one is due. */
   due(now: number, limit: number): Awaitable<{ keys: string[]; next: number | undefined }>
 
+  /** Records of the log that are newer than a revision, oldest first. */
+  log(after: number, limit: number): Awaitable<readonly Entry[]>
+
+  /** The revision of the record that has so many newer ones; undefined when there are fewer. */
+  logFromEnd(newer: number): Awaitable<number | undefined>
+
   close(): Promise<void>
 }
 
@@ -77,6 +90,11 @@ export class StoreConflict extends Error {
   constructor() {
     super('changed since it was read')
   }
+}
+
+/** Where the store is to be, it cannot be. The message says why and is for the operator. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable'
 }
 
 /** The smallest string that sorts after everything that starts with `prefix` (keys are ASCII). */

@@ -34,6 +34,13 @@ export async function load(
   const times: number[] = []
   let failed = 0
   let n = 0
+  /** An ask that comes again is printed once. */
+  let last: { ask: Ask; bytes: Buffer } | undefined
+  const nextBytes = () => {
+    const ask = next(n++)
+    if (last?.ask !== ask) last = { ask, bytes: printed(target, ask) }
+    return last.bytes
+  }
   const one = () =>
     new Promise<void>((done, broken) => {
       const socket: Socket = connect(target.port, target.host)
@@ -42,7 +49,7 @@ export async function load(
       const send = () => {
         sentAt = performance.now()
         if (sentAt >= end) socket.end()
-        else socket.write(printed(target, next(n++)))
+        else socket.write(nextBytes())
       }
       socket.setNoDelay(true)
       socket.on('connect', send)
@@ -71,12 +78,16 @@ export async function load(
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
+const LENGTH = '\r\nContent-Length: '
+const lengthInAnyCase = (head: string) => Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
 
 /** Bytes of the first answer, head included; undefined while its head is not complete. */
 function answerLength(bytes: Buffer): number | undefined {
   const end = bytes.indexOf(HEAD_END)
   if (end < 0) return undefined
   const head = bytes.toString('latin1', 0, end)
-  const length = /content-length: (\d+)/i.exec(head)?.[1]
-  return end + HEAD_END.length + Number(length ?? 0)
+  const at = head.indexOf(LENGTH)
+  const length =
+    at < 0 ? lengthInAnyCase(head) : Number.parseInt(head.slice(at + LENGTH.length), 10)
+  return end + HEAD_END.length + length
 }

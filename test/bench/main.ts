@@ -83,11 +83,12 @@ const peerAddress = process.env['BENCH_PEER_ADDR']
 const peer = peerAddress
   ? await peerSubject(peerAddress, process.env['BENCH_PEER_TOKEN'] ?? '')
   : undefined
+const bareAsk: Ask = { method: 'GET', path: '/' }
 const bareRow: Row = {
   what: 'bare node:http reply',
   who: 'bare',
   subject: bare,
-  next: () => ({ method: 'GET', path: '/' }),
+  next: () => bareAsk,
 }
 const asked = [...rowsOf('coffer', coffer), ...(peer ? rowsOf('peer', peer) : [])]
 const rows = [bareRow, ...asked.filter(({ what }) => what.includes(values.only))]

@@ -47,14 +47,15 @@ export class FakeServer implements AsyncDisposable {
   logins = 0
   sockets = 0
   #overrides: Handler[] = []
+  #raw: (seen: Seen, answer: ServerResponse) => boolean = () => false
   readonly #server = createServer((request, answer) => void this.#serve(request, answer))
 
   /** `secret/` is KV version 2, `old/` version 1, `team/kv/` version 2 again. */
-  static async start(): Promise<FakeServer> {
+  static async start(port = 0): Promise<FakeServer> {
     const fake = new FakeServer()
     fake.tokens.set('fake-root', { ttl: 0, renewable: false })
     fake.#server.on('connection', () => fake.sockets++)
-    await new Promise<void>((done) => fake.#server.listen(0, '127.0.0.1', done))
+    await new Promise<void>((done) => fake.#server.listen(port, '127.0.0.1', done))
     return fake
   }
 
@@ -70,6 +71,11 @@ export class FakeServer implements AsyncDisposable {
   /** Answers in place of the fake for as long as the handler gives an answer. Last one first. */
   on(handler: Handler): void {
     this.#overrides.unshift(handler)
+  }
+
+  /** Writes answers that are none of the usual; true = it does this one. */
+  onRaw(write: (seen: Seen, answer: ServerResponse) => boolean): void {
+    this.#raw = write
   }
 
   /** Answers the next requests for a path with these, one each. */
@@ -103,6 +109,7 @@ export class FakeServer implements AsyncDisposable {
       text: Buffer.concat(chunks).toString(),
     }
     this.seen.push(seen)
+    if (this.#raw(seen, answer)) return
     let made: FakeAnswer | undefined
     for (const handler of this.#overrides) made ??= handler(seen)
     made ??= this.#answer(seen)

@@ -1,6 +1,7 @@
 /** Following a secret, against the fake server. */
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
 import { once } from 'node:events'
+import { type ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import {
   type Client,
@@ -213,5 +214,69 @@ test('follow() without onError warns on the process, and does not quote the func
     const [warning] = (await once(process, 'warning')) as [Error]
     equal(warning.name, 'CofferWarning')
     match(warning.message, /^vault:\/\/secret\/app#pw: the function that follows it failed$/)
+    stop()
+  }))
+
+/** The fake tells what a test puts into `told`, as the real server does. */
+function tells(fake: FakeServer) {
+  const streams = new Set<ServerResponse>()
+  fake.onRaw(({ path, query }, answer) => {
+    if (path !== 'sys/coffer/watch' || query.has('poll')) return false
+    answer.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 0\n\n')
+    streams.add(answer)
+    answer.once('close', () => streams.delete(answer))
+    return true
+  })
+  const say = (type: string, path: string) => {
+    const data = JSON.stringify({ id: '1', type, path, time: '' })
+    for (const stream of streams) stream.write(`id: 1\nevent: ${type}\ndata: ${data}\n\n`)
+  }
+  return { streams, say }
+}
+
+test('follow() looks when it is told to, and not in between', () =>
+  withClient(async (client, fake) => {
+    const { streams, say } = tells(fake)
+    fake.put('secret/app', { pw: 'one' })
+    fake.put('secret/other', { pw: 'other' })
+    const { got, ready, stop } = record(client)
+    const other = record(client, 'vault://secret/other#pw')
+    await Promise.all([ready, other.ready])
+    await until(() => streams.size === 1)
+    equal(
+      fake.seen.findLast(({ path }) => path === 'sys/coffer/watch')?.query.get('prefix'),
+      'secret/',
+    )
+    // Each is woken once when the watch is there, for what happened before it was.
+    await new Promise((done) => setTimeout(done, 100))
+    const { length } = fake.seen
+    await new Promise((done) => setTimeout(done, 150))
+    equal(fake.seen.length, length)
+    fake.put('secret/app', { pw: 'two' })
+    say('kv.write', 'secret/app')
+    await until(() => got.length === 2)
+    deepEqual(got, ['1:one', '2:two'])
+    equal(other.got.length, 1)
+    say('reset', 'secret/')
+    await until(() => fake.count('secret/metadata/other') >= 2)
+    stop()
+    await until(() => streams.size === 1)
+    other.stop()
+    await until(() => streams.size === 0)
+  }))
+
+test('follow() looks by itself again as soon as it is not told any more', () =>
+  withClient(async (client, fake) => {
+    const { streams } = tells(fake)
+    fake.put('secret/app', { pw: 'one' })
+    const { got, ready, stop } = record(client)
+    await ready
+    await until(() => streams.size === 1)
+    fake.on(({ path }) => (path === 'sys/coffer/watch' ? denied : undefined))
+    fake.onRaw(() => false)
+    for (const stream of streams) stream.destroy()
+    await until(() => fake.count(METADATA) >= 4)
+    fake.put('secret/app', { pw: 'two' })
+    await until(() => got.length === 2)
     stop()
   }))

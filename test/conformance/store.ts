@@ -110,6 +110,40 @@ export function testStore(name: string, open: () => Promise<Store>): void {
     deepEqual(await store.due(99, 10), { keys: ['c'], next: undefined })
   })
 
+  on('keeps a log in the order of its writes, and drops its beginning', async (store) => {
+    const texts = async (after = 0, limit = 10) =>
+      (await store.log(after, limit)).map(({ value }) => Buffer.from(value).toString())
+    deepEqual(await texts(), [])
+    equal(await store.logFromEnd(0), undefined)
+    const revisions: number[] = []
+    for (const [i, text] of ['one', 'two', 'three'].entries()) {
+      const batch = [put(`k${i}`, 'x'), drop('k0'), put('long', 'y'.repeat(i))]
+      revisions.push(await store.write(batch, NOTHING_EXPECTED, { append: bytes(text) }))
+      await store.write([put('other', text)], NOTHING_EXPECTED)
+    }
+    deepEqual(await texts(), ['one', 'two', 'three'])
+    deepEqual(await texts(revisions[0], 1), ['two'])
+    deepEqual(await texts(revisions[2]), [])
+    deepEqual(
+      (await store.log(0, 10)).map(({ revision }) => revision),
+      revisions,
+    )
+    equal(await textOf(store, 'long'), 'yy')
+    deepEqual(
+      [await store.logFromEnd(0), await store.logFromEnd(2), await store.logFromEnd(3)],
+      [revisions[2], revisions[0], undefined],
+    )
+    await store.write([], NOTHING_EXPECTED, { dropTo: revisions[1]! })
+    deepEqual(await texts(), ['three'])
+    equal((await store.changes(revisions[0]!))?.keys.has('long'), true)
+  })
+
+  on('keeps no record of a write it refuses', async (store) => {
+    const stale = { keys: [{ key: 'a', revision: 7 }], ranges: [] }
+    await rejects(store.write([put('a', '1')], stale, { append: bytes('x') }), StoreConflict)
+    deepEqual(await store.log(0, 10), [])
+  })
+
   on('behaves as a map does, whatever the order of writes', async (store) => {
     const key = fc.constantFrom('a', 'b', 'b/c', 'b/d', 'e/f')
     const write = fc.record({ key, value: fc.option(fc.string(), { nil: undefined }) })

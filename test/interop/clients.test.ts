@@ -120,7 +120,7 @@ type LiteHex = { token: string; kv2: Calls<'read' | 'write'> } & Calls<
 >
 
 test(
-  'hashi-vault-js: AppRole, KV, tokens, on a server that was set up beside it',
+  'hashi-vault-js: unseal, AppRole, KV, wrapping, tokens; set up beside it',
   { skip },
   async () => {
     await using server = await startServer({ kind: 'config' })
@@ -130,13 +130,24 @@ test(
     }
     const options = { https: false, baseUrl: `${server.address}/v1`, rootPath: 'secret' }
     const client = new Client({ ...options, timeout: 10_000, proxy: false })
+    // It has no call for init and policies, nor for wrapping.
+    await client.sysSeal(server.rootToken)
+    const [key] = server.unsealKeys
+    equal(at(await client.sysUnseal(server.rootToken, key, false, false), 'sealed'), false)
     equal(at(await client.healthCheck(), 'sealed'), false)
     const login = await client.loginWithAppRole(role['role_id'], role['secret_id'], 'auth/approle')
     const token = text(login, 'client_token')
     await client.createKVSecret(token, 'app/db', { password: 'hunter2' })
     equal(at(await client.readKVSecret(token, 'app/db'), 'data.password'), 'hunter2')
     equal(at(await client.listKVSecrets(token, 'app'), 'keys.0'), 'db')
+    equal(at(await client.readKVSecretMeta(token, 'app/db'), 'current_version'), 1)
     equal(at(await client.lookupSelfToken(token), 'policies.0'), 'app')
+    await rejects(client.readKVSecret(token, 'other'))
+    const api = http(server.address, { token })
+    const wrapped = await api.read('secret/data/app/db', { headers: { 'X-Vault-Wrap-TTL': '60s' } })
+    const opener = http(server.address, { token: wrapped.at('wrap_info.token') as string })
+    equal((await opener.write('sys/wrapping/unwrap')).at('data.data.password'), 'hunter2')
+    equal((await opener.write('sys/wrapping/unwrap')).status, 400)
     await client.revokeSelfToken(token)
     await rejects(client.lookupSelfToken(token))
   },
@@ -144,4 +155,4 @@ test(
 
 type HashiVaultJs =
   | ('healthCheck' | 'loginWithAppRole' | 'createKVSecret' | 'readKVSecret' | 'listKVSecrets')
-  | ('lookupSelfToken' | 'revokeSelfToken')
+  | ('lookupSelfToken' | 'revokeSelfToken' | 'sysSeal' | 'sysUnseal' | 'readKVSecretMeta')

@@ -177,6 +177,54 @@ test('S27 what a stranger may start does not happen when its answer cannot be au
   deepEqual(await status(), before)
 })
 
+test('S27 no route that is open to strangers changes anything whose answer cannot be audited', async () => {
+  const audit = fakeAudit()
+  const t = await testCore({ auditTypes: [audit.type] })
+  await t.ask('write', 'sys/audit/one', { type: 'fake' })
+  const types = ['userpass', 'cert', 'jwt', 'kubernetes', 'ldap', 'radius', 'github', 'okta', 'aws']
+  for (const type of types) await t.ask('write', `sys/auth/${type}`, { type })
+  await t.ask('write', 'auth/userpass/users/a', { password: 'right' })
+  const { store, keeper } = t.core
+  // Failed logins count, whether they could be told of or not.
+  const left = ['duty/', 'lockout/'].map((path) => keeper.space!.keyOf(path))
+  const state = async () => {
+    const found: [key: string, revision: number][] = []
+    const walk = async (under: string): Promise<void> => {
+      for (const name of await store.list(under)) {
+        const key = under + name
+        if (left.some((other) => key.startsWith(other))) continue
+        if (name.endsWith('/')) await walk(key)
+        else found.push([key, (await store.get(key))!.revision])
+      }
+    }
+    await walk('d/')
+    return found
+  }
+  // Keys that the server makes for itself when their public half is first asked for.
+  await t.ask('read', 'identity/oidc/.well-known/keys')
+  await t.ask('read', 'sys/wrapping/pubkey')
+  // Who has proven who they are is an entity from then on.
+  await t.ask('write', 'auth/userpass/login/a', { password: 'right' })
+  let asked = 0
+  const before = await state()
+  audit.failWhen = ON_ANSWERS
+  for (const { path: mounted, engine } of await mountsOf(t)) {
+    for (const each of engine.endpoints) {
+      if (each.access !== 'public' && each.access !== 'login') continue
+      // The server ends its own state there: sealed, nothing is audited.
+      if (/^(?:init|unseal)$/.test(each.path) || each.unaudited) continue
+      for (const verb of verbsOf(each).filter((one) => one !== 'scan')) {
+        const data = { ...fieldsOf(each), password: 'right', secret_shares: 1, secret_threshold: 1 }
+        const answer = await t.ask(verb, mounted + pathOf(each), data, { token: undefined })
+        ok(answer.status >= 400, `${verb} ${mounted}${each.path}: ${answer.status}`)
+        asked++
+      }
+    }
+  }
+  ok(asked >= 50, `${asked} routes`)
+  deepEqual(await state(), before)
+})
+
 test('S27 a rekey whose answer cannot be audited leaves the old keys in force', async () => {
   const audit = fakeAudit()
   const t = await testCore({ auditTypes: [audit.type] })

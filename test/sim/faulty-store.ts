@@ -33,12 +33,12 @@ export function faultyStore(disk: Store): FaultyStore {
       mended = mends
       broken = false
     },
-    async write(batch, expect) {
+    async write(batch, expect, log) {
       if (broken && !mended) throw trouble()
-      if (broken || --left > 0) return disk.write(batch, expect)
+      if (broken || --left > 0) return disk.write(batch, expect, log)
       // A conflict is no failure: the write after it is the one that breaks.
       const kept = how === 'after' ? batch : how === 'torn' ? batch.slice(0, batch.length / 2) : []
-      const revision = await disk.write(kept, expect)
+      const revision = await disk.write(kept, expect, how === 'after' ? log : undefined)
       broken = true
       if (how === 'forgotten') return revision
       throw trouble()

@@ -17,7 +17,11 @@ import { type Store } from '../../src/storage/store.ts'
 import { type Answer } from '../torture/client.ts'
 import { ownEngines } from '../../src/core/own-engines.ts'
 
-export type AskOptions = { token?: string | undefined; wrapTtlSeconds?: number }
+export type AskOptions = {
+  token?: string | undefined
+  wrapTtlSeconds?: number
+  headers?: Record<string, string>
+}
 
 export type Node = {
   readonly core: Core
@@ -26,7 +30,7 @@ export type Node = {
     path: string,
     data?: Record<string, unknown>,
     options?: AskOptions,
-  ): Promise<Answer>
+  ): Promise<Answer & { headers?: Record<string, string> }>
 }
 
 export type NodeOptions = { store: Store; clock: Clock; engines?: readonly Engine[] }
@@ -50,7 +54,7 @@ export function startNode({ store, clock, engines = [] }: NodeOptions): Node {
         wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
         remoteAddress: '127.0.0.1',
         remotePort: 4321,
-        rawHeaders: [],
+        rawHeaders: Object.entries(ask.headers ?? {}).flat(),
         receivedAt: clock.now(),
       })
     } catch (error) {
@@ -60,9 +64,13 @@ export function startNode({ store, clock, engines = [] }: NodeOptions): Node {
   return {
     core,
     async ask(verb, path, data = {}, options = {}) {
-      const { status, body } = await answer(verb, path, options, data)
+      const { status, body, headers = {} } = await answer(verb, path, options, data)
       const text = Buffer.from(body).toString()
-      return { status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+      return {
+        status,
+        headers,
+        body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+      }
     },
   }
 }

@@ -47,6 +47,7 @@ export type AskOptions = {
   /** As the header has it. */
   namespace?: string
   wrapTtlSeconds?: number
+  wrapAsJwt?: boolean
   remoteAddress?: string
   help?: boolean
   headers?: Record<string, string>
@@ -77,8 +78,11 @@ export type TestCore = {
   ) => Promise<Answered>
 }
 
-export async function testCore(options: Partial<CoreOptions> = {}): Promise<TestCore> {
-  const clock = fakeClock()
+export async function testCore({
+  timer,
+  ...options
+}: Partial<CoreOptions> & { timer?: FakeClock } = {}): Promise<TestCore> {
+  const clock = timer ?? fakeClock()
   const logs: string[] = []
   const shared: CoreOptions = {
     store: memoryStore(),
@@ -116,7 +120,8 @@ export async function testCore(options: Partial<CoreOptions> = {}): Promise<Test
   return test(core)
 }
 
-function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
+/** Asks a core through its pipeline, as root unless told otherwise. */
+export function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask'] {
   return async (verb, path, data = {}, ask = {}) => {
     const answer = await answerOf()
     const text = Buffer.from(answer.body).toString()
@@ -138,6 +143,7 @@ function asker(core: Core, clock: FakeClock, rootToken: string): TestCore['ask']
           data,
           token: 'token' in ask ? ask.token : rootToken,
           wrapTtlSeconds: ask.wrapTtlSeconds ?? 0,
+          ...(ask.wrapAsJwt && { wrapAsJwt: true }),
           ...(ask.help && { help: true }),
           remoteAddress: ask.remoteAddress ?? '127.0.0.1',
           remotePort: 4321,

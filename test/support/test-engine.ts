@@ -55,6 +55,7 @@ const structuredCloneJson = (value: object): object => JSON.parse(JSON.stringify
 
 export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
   const entries = new Map<string, object>()
+  const events: Parameters<Call<unknown>['emit']>[0][] = []
   let now = options.now ?? Date.UTC(2026, 0, 1)
 
   async function call(verb: Verb, path: string, body: Record<string, unknown>) {
@@ -105,6 +106,8 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
       header: (name) => options.headers?.[name],
       peerCertificates: () => options.peerCertificates ?? [],
       once: (_key, work) => work(),
+      foreign: (_kind, _record, work) => work(),
+      emit: (event) => void events.push(event),
       generatePassword: async (policy) => `password by ${policy}`,
       remoteAddress: options.remoteAddress ?? '127.0.0.1',
       requestId: 'test-request',
@@ -127,6 +130,8 @@ export function testEngine(engine: Engine, options: TestEngineOptions = {}) {
   }
 
   return {
+    /** What was told to those who watch. */
+    events,
     read: (path: string, query: Record<string, unknown> = {}) => call('read', path, query),
     write: (path: string, body: Record<string, unknown> = {}) => call('write', path, body),
     list: (path: string, query: Record<string, unknown> = {}) => call('list', path, query),

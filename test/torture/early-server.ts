@@ -18,9 +18,9 @@ async function runAhead(memory: Store, path: string): Promise<void> {
   db.close()
   await memory.write(rows as { key: string; value: Uint8Array }[], NOTHING_EXPECTED)
   const write = memory.write.bind(memory)
-  memory.write = async (batch, expect) => {
-    const revision = await write(batch, expect)
-    setTimeout(() => void disk.write(batch, NOTHING_EXPECTED), LATE_MS)
+  memory.write = async (batch, expect, log) => {
+    const revision = await write(batch, expect, log)
+    setTimeout(() => void disk.write(batch, NOTHING_EXPECTED, log), LATE_MS)
     return revision
   }
 }

@@ -8,7 +8,7 @@ import { CliError, PrintedInstead } from '../cli-error.ts'
 import { type Settings } from '../settings.ts'
 import { ApiFailure, type Asked, refused, saysWhy, unreachable } from './failure-text.ts'
 import { asCurl, asPolicy } from './instead.ts'
-import { type Received, send, type Wire } from './send.ts'
+import { type Received, send, type Streaming, type Wire } from './send.ts'
 
 export type Method = 'GET' | 'LIST' | 'SCAN' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -30,6 +30,8 @@ export type Ask = {
   readonly server?: true
   /** Statuses that are answers here and not failures. */
   readonly accept?: readonly number[]
+  /** The answer goes on; it is given bit by bit. */
+  readonly streaming?: Streaming
 }
 
 /** The envelope of the API. `raw` is the body as it came, numbers exact. */
@@ -125,7 +127,7 @@ async function exchange(program: string, settings: Settings, ask: Ask): Promise<
   }
   let received: Received
   try {
-    received = await sendPatiently(settings, wire, ask.accept ?? [])
+    received = await sendPatiently(settings, wire, ask)
   } catch (error) {
     if (error instanceof CliError) throw error
     throw unreachable(asked, settings.address, error)
@@ -141,12 +143,12 @@ async function exchange(program: string, settings: Settings, ask: Ask): Promise<
 async function sendPatiently(
   settings: Settings,
   first: Wire,
-  accept: readonly number[],
+  { accept = [], streaming }: Ask,
 ): Promise<Received> {
   let wire = first
   let redirects = 0
   for (let tries = 0; ;) {
-    const received = await send(wire, settings)
+    const received = await send(wire, settings, streaming)
     const { status, headers } = received
     const location = headers['location']
     if (

@@ -19,6 +19,12 @@ export type Wire = {
   readonly body: string | undefined
 }
 
+/** For an answer that goes on: a success is given bit by bit as it comes, and is no text at the end. */
+export type Streaming = {
+  chunk(bytes: Uint8Array): void
+  readonly signal: AbortSignal
+}
+
 export type Received = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
@@ -29,15 +35,17 @@ export type Received = {
 export async function send(
   wire: Wire,
   options: { tls: Tls; timeoutSeconds: number },
+  streaming?: Streaming,
 ): Promise<Received> {
   const { url } = wire
+  const limit = timeLimit(options.timeoutSeconds, streaming)
   const https = url.protocol === 'https:'
   const settings: RequestOptions = {
     method: wire.method,
     path: wire.target,
     headers: { ...wire.headers, connection: 'close' },
     agent: false,
-    signal: AbortSignal.timeout(options.timeoutSeconds * 1000),
+    signal: limit.signal,
     ...(wire.socket === undefined
       ? { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (https ? 443 : 80) }
       : { socketPath: wire.socket }),
@@ -48,7 +56,9 @@ export async function send(
   return new Promise((done, fail) => {
     const request = open(settings, (response) => {
       const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      const on = response.statusCode === 200 ? streaming : undefined
+      if (on) limit.lift()
+      response.on('data', (chunk: Buffer) => void (on ? on.chunk(chunk) : chunks.push(chunk)))
       response.on('error', fail)
       response.on('end', () => {
         const { statusCode: status = 0, headers } = response
@@ -58,6 +68,21 @@ export async function send(
     request.on('error', fail)
     request.end(wire.body)
   })
+}
+
+/** Of a stream, the time is for its head; then it goes on until it is let go. */
+function timeLimit(seconds: number, streaming: Streaming | undefined) {
+  const controller = new AbortController()
+  const timer = setTimeout(
+    () => controller.abort(new DOMException('no answer in time', 'TimeoutError')),
+    seconds * 1000,
+  )
+  // As the one of AbortSignal.timeout() would.
+  timer.unref()
+  const stop = () => controller.abort(streaming?.signal.reason)
+  if (streaming?.signal.aborted) stop()
+  streaming?.signal.addEventListener('abort', stop, { once: true })
+  return { signal: controller.signal, lift: () => clearTimeout(timer) }
 }
 
 function tlsOptions(tls: Tls): RequestOptions {

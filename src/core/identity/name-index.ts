@@ -3,7 +3,7 @@
  * without regard to case, as in Vault, yet only by letters whose two cases are each other's: the
  * Kelvin sign does not become a `k`, so nobody gets to be another through it.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Scope } from '../../barrier/space.ts'
 import { type Random } from '../../lib/random.ts'
 import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
@@ -11,7 +11,11 @@ import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
 /** What a name's key leads to. */
 type Pointer = { readonly id: string }
 
+const ASCII = /^[ -~]*$/
+
 export function foldName(name: string): string {
+  // Most are, and for these it is the same.
+  if (ASCII.test(name)) return name.toLowerCase()
   let folded = ''
   for (const letter of name) {
     const lower = letter.toLowerCase()
@@ -22,7 +26,7 @@ export function foldName(name: string): string {
 
 /** One key segment of bounded length for any name: aliases are often DNs or URLs. */
 export function nameKey(name: string): string {
-  return createHash('sha256').update(foldName(name)).digest('base64url')
+  return hash('sha256', foldName(name), 'base64url')
 }
 
 /** A name nobody has yet, such as `entity_0a1b2c3d`. */

@@ -7,6 +7,8 @@ import { refuse } from '../../kit/failure.ts'
 import { bare } from '../../kit/reply.ts'
 import { t } from '../../schema/field.ts'
 import { type Core } from '../core.ts'
+import { txOf } from '../turn.ts'
+import { wrappingPublicKey } from '../wrapping-jwt.ts'
 
 export function internalEndpoints(core: Core): Endpoint[] {
   return [
@@ -29,10 +31,10 @@ export function internalEndpoints(core: Core): Endpoint[] {
       read: () => ({ activated: [], unactivated: [] }),
     }),
     endpoint('wrapping/pubkey', {
-      help: 'The key of wrapping tokens in the form of a JWT, of which there are none.',
+      help: 'The public key of wrapping tokens in the form of a JWT.',
       access: 'public',
       fields: {},
-      read: () => refuse('wrapping tokens of this server are not JWTs'),
+      read: (call) => wrappingPublicKey(txOf(call as never)),
     }),
   ]
 }

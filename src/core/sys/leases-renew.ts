@@ -11,6 +11,7 @@ import { formatShortDuration } from '../../lib/duration.ts'
 import { t } from '../../schema/field.ts'
 import { StoreConflict } from '../../storage/store.ts'
 import { type Core } from '../core.ts'
+import { entriesNow } from '../entries-now.ts'
 import { getLease, type LeaseEntry, saveLease } from '../leases.ts'
 import { type Mount } from '../mounts.ts'
 import { scopeOfHome } from '../namespaces.ts'
@@ -93,7 +94,8 @@ async function tellEngine(core: Core, mount: Mount, renewal: Renewal): Promise<v
   const { id: leaseId, secret } = entry
   const now = renewed.lastRenewalAt!
   try {
-    await kind.renew({ leaseId, secret, mount: mount.view, now }, seconds)
+    const store = entriesNow(() => core.begin(false), mount, entry.namespace)
+    await kind.renew({ leaseId, secret, mount: mount.view, store, now }, seconds)
   } catch (error) {
     await takeBack(core, renewal)
     // Not a conflict of ours, whatever the engine threw: the request must not be run again.

@@ -30,9 +30,9 @@ export function pluginEndpoints(core: Core): Endpoint[] {
   ]
 }
 
-/** Names of the engines of one kind. There are no programs for databases beside the engine itself. */
+/** Names of the engines of one kind; of databases, what the engines stand in for. */
 function namesOf(core: Core, type: PluginType): string[] {
-  if (type === 'database') return []
+  if (type === 'database') return core.engines.flatMap(({ databases }) => databases ?? []).sort()
   const own = core.engines.filter((engine) => engine.class === type && !OWN.has(engine.type))
   return [...new Set(own.map((engine) => engine.type))].sort()
 }

@@ -9,12 +9,13 @@ import { type Core } from '../core.ts'
 import { findNamespace, namespacesOf, scopeIn } from '../namespaces.ts'
 import { type QuotaConfig, quotaTable, type RateLimitQuota, saveQuotaTable } from '../quotas.ts'
 import { txOf } from '../turn.ts'
+import { leaseCountEndpoints } from './quotas-leases.ts'
 
 const RATE_MAX = 1_000_000
 const SECONDS_MAX = 2_592_000
 const PATH_BYTES_MAX = 512
 /** All of them lie in one entry, which each request reads. */
-const QUOTAS_MAX = 200
+export const QUOTAS_MAX = 200
 const EXEMPT_MAX = 100
 
 const NAME = t.name({ help: 'Name of the quota.' })
@@ -69,6 +70,7 @@ type Change = {
 export function quotasEndpoints(core: Core): Endpoint[] {
   return [
     configEndpoint(),
+    ...leaseCountEndpoints(core),
     endpoint('quotas/rate-limit', {
       help: 'Names of the rate limit quotas.',
       fields: {},
@@ -161,7 +163,7 @@ function checkedSeconds(field: string, seconds: number, least: number): number {
 type Place = { path: string; kind: 'namespace' | 'auth mount' | 'mount' | 'path' }
 
 /** What a path is about; 400 unless it is something that exists. */
-async function placeOf(call: Call<unknown>, core: Core, given: string): Promise<Place> {
+export async function placeOf(call: Call<unknown>, core: Core, given: string): Promise<Place> {
   const tx = txOf(call as never)
   const wrong = () => refuse(`invalid mount path ${JSON.stringify(given)}`)
   if (Buffer.byteLength(given) > PATH_BYTES_MAX || /\p{Cc}|\/\/|^\//u.test(given)) wrong()

@@ -8,7 +8,10 @@ import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
+import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
+import { cofferRotateEndpoints } from './coffer-rotate.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
+import { cofferWatchEndpoints } from './coffer-watch.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
 import { generateRootEndpoints } from './generate-root.ts'
@@ -61,7 +64,10 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferKvEndpoints(core),
       ...cofferFingerprintsEndpoints(core),
       ...cofferReadEndpoints(core),
+      ...cofferRotateEndpoints(core),
+      ...cofferRotateConfigEndpoints(core),
       ...cofferExplainEndpoints(core),
+      ...cofferWatchEndpoints(core),
       ...passwordPolicyEndpoints(),
       ...pluginEndpoints(core),
       ...internalEndpoints(core),

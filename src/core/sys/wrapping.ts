@@ -14,6 +14,7 @@ import { type Core } from '../core.ts'
 import { type TokenEntry } from '../tokens.ts'
 import { tokenById } from '../token/subject.ts'
 import { isHere, turnOf, txOf } from '../turn.ts'
+import { tokenInside } from '../wrapping-jwt.ts'
 import { wrap, wrappedAccessorOf, wrappedEnvelope } from '../wrapping.ts'
 
 export function wrappingEndpoints(core: Core): Endpoint[] {
@@ -54,9 +55,11 @@ function givenToken(call: TokenCall): string | undefined {
 
 function lookupEndpoint(core: Core): Endpoint {
   async function lookup(call: TokenCall): Promise<Answer> {
-    const id = givenToken(call) ?? turnOf(call as never).request.token
-    if (!id) refuse('missing "token" value in input')
-    const entry = await core.tokens.find(txOf(call as never), id, call.now)
+    const tx = txOf(call as never)
+    const given = givenToken(call) ?? turnOf(call as never).request.token
+    if (!given) refuse('missing "token" value in input')
+    const id = await tokenInside(tx, given)
+    const entry = id === undefined ? undefined : await core.tokens.find(tx, id, call.now)
     if (!entry?.wrapping || !(await isHere(call as never, entry.namespace))) throw unknownToken()
     const { creationPath, createdAt, ttlSeconds } = entry.wrapping
     return {
@@ -83,9 +86,10 @@ type Opened = { entry: TokenEntry; envelope: string }
 async function open(core: Core, call: TokenCall): Promise<Opened> {
   const tx = txOf(call as never)
   const { request, token: own } = turnOf(call as never)
-  const id = givenToken(call)
-  const another = id !== undefined && id !== request.token
-  const entry = another ? await tokenById(core, call, id) : own
+  const given = givenToken(call)
+  const another = given !== undefined && given !== request.token
+  const id = given === undefined ? undefined : await tokenInside(tx, given)
+  const entry = another ? id && (await tokenById(core, call, id)) : own
   const envelope = entry && (await wrappedEnvelope(tx, entry))
   if (!entry || envelope === undefined) throw unknownToken()
   if (another) await core.tokens.revokeTree(tx, entry)

@@ -6,12 +6,13 @@ import {
   JsonText,
   type Parsed,
   refuse,
+  reply,
   t,
   withStatus,
 } from '../../kit/kit.ts'
 import { type Answer } from '../../kit/reply.ts'
 import { type Awaitable, whenReady } from '../../lib/awaitable.ts'
-import { isRawJson, parseJson } from '../../lib/json.ts'
+import { isObject, isRawJson, parseJson } from '../../lib/json.ts'
 import { getConfig } from './config.ts'
 import {
   addVersion,
@@ -26,6 +27,7 @@ import {
 } from './key.ts'
 import { getKey, takeKey } from './find-key.ts'
 import { mergePatch } from './merge-patch.ts'
+import { checkRotated } from './rotate/written.ts'
 import { belowRoot } from './wrong-path.ts'
 
 const fields = {
@@ -68,7 +70,20 @@ function readVersion({ data, store, now }: DataCall, key: Key): Awaitable<Answer
     return withStatus(404, { data: null, metadata: versionMetadata(key, version) })
   }
   const secret = getSecret(store, key, version)
+  if (key.rotation)
+    return whenReady(secret, (found) => servedText(data.path, { key, version, secret: found }))
   return whenReady(secret, (found) => wholeText({ key, version, secret: found }))
+}
+
+type Read = { key: Key; version: number; secret: Secret }
+
+/** Who reads a rotated secret holds its generation from now on. */
+function servedText(path: string, of: Read): Answer {
+  const text = wholeText(of)
+  const { kind, generations } = of.key.rotation!
+  const generation = generations[of.version]
+  if (generation === undefined) return text
+  return reply({ data: text, served: { kind, name: path, generation } })
 }
 
 export function wantedVersion(key: Key, version: number | undefined): number {
@@ -83,7 +98,7 @@ export function wantedVersion(key: Key, version: number | undefined): number {
  */
 const replies = new WeakMap<Secret, { key: Key; reply: JsonText }>()
 
-function wholeText(of: { key: Key; version: number; secret: Secret }): JsonText {
+function wholeText(of: Read): JsonText {
   const known = replies.get(of.secret)
   if (known?.key === of.key) return known.reply
   const metadata = JSON.stringify(versionMetadata(of.key, of.version))
@@ -95,11 +110,15 @@ function wholeText(of: { key: Key; version: number; secret: Secret }): JsonText 
 async function writeData(call: DataCall) {
   const { store, now, random } = call
   const path = writablePath(call.data.path)
-  const text = JSON.stringify(dataOf(call))
+  const data = dataOf(call)
+  const text = JSON.stringify(data)
   const config = await getConfig(store)
   const key = (await takeKey(call, path)) ?? newKey(now, newUid(random))
   checkCas(call.data.options, { current: key.current, required: config.casRequired, key })
-  return addVersion(store, path, { key, config, text, now })
+  if (key.rotation) await checkRotated(store, key, data)
+  const made = addVersion(store, path, { key, config, text, now })
+  call.emit({ type: 'kv.write', path, version: made.version })
+  return made
 }
 
 async function patchData(call: DataCall) {
@@ -116,11 +135,15 @@ async function patchData(call: DataCall) {
     return withStatus(404, versionMetadata(key, key.current))
   }
   const secret = await getSecret(store, key, key.current)
-  const text = JSON.stringify(mergePatch(parseJson(secret.data), patch))
+  const data = mergePatch(parseJson(secret.data), patch)
+  if (key.rotation) await checkRotated(store, key, isObject(data) ? data : {})
+  const text = JSON.stringify(data)
   if (text.length > SECRET_CHARS_MAX) {
     refuse(`the patched secret would be longer than ${SECRET_CHARS_MAX} characters`)
   }
-  return addVersion(store, path, { key, config, text, now })
+  const made = addVersion(store, path, { key, config, text, now })
+  call.emit({ type: 'kv.patch', path, version: made.version })
+  return made
 }
 
 /** Marks the newest version; nothing happens when there is none or it is gone already. */
@@ -131,6 +154,7 @@ async function deleteData(call: DataCall) {
   if (!key || !newest || newest.destroyed || isDeleted(newest, now)) return undefined
   const versions = { ...key.versions, [key.current]: { ...newest, deletion: now } }
   putKey(store, data.path, { ...key, versions })
+  call.emit({ type: 'kv.delete', path: data.path, version: key.current })
   return undefined
 }
 

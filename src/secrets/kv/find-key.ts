@@ -18,7 +18,7 @@ type Marker = { readonly at: number }
 const MARKER = 'upgrade'
 
 /** A folder (`a/`) or the root is no key, and never holds one. To be read, not to be changed. */
-export function getKey(store: EntryStore, path: string): Awaitable<Key | undefined> {
+export function getKey(store: Pick<EntryStore, 'get'>, path: string): Awaitable<Key | undefined> {
   if (path === '' || path.endsWith('/')) return undefined
   return whenReady(store.get<Key>(METADATA + path), (key) => key ?? oldKey(store, path))
 }
@@ -32,7 +32,7 @@ export async function takeKey(
   return key?.oldPath === undefined ? key : convert(store, path, { key, random })
 }
 
-async function oldKey(store: EntryStore, path: string): Promise<Key | undefined> {
+async function oldKey(store: Pick<EntryStore, 'get'>, path: string): Promise<Key | undefined> {
   const marker = await store.get<Marker>(MARKER)
   if (!marker || !(await store.get<Secret>(OLD + path))) return undefined
   const { at } = marker

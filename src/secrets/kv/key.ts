@@ -21,6 +21,14 @@ export type Version = {
   readonly destroyed: boolean
 }
 
+/** There while fields of the secret are rotated: readers are then told which generation they have. */
+export type Rotated = {
+  readonly kind: string
+  readonly fields: readonly string[]
+  /** By version. */
+  readonly generations: Readonly<Record<string, number>>
+}
+
 export type Key = {
   readonly uid: string
   /** Never stored: this stands for a secret without versions, under `data/` and this path. */
@@ -37,6 +45,7 @@ export type Key = {
   readonly metadataCasRequired?: boolean
   readonly deleteAfterSeconds: number
   readonly custom: Readonly<Record<string, string>> | null
+  readonly rotation?: Rotated
   readonly versions: Readonly<Record<string, Version>>
 }
 
@@ -88,7 +97,11 @@ export function removeKey(store: EntryStore, path: string, key: Key): void {
 }
 
 /** The secret of a version that is neither deleted nor destroyed. */
-export function getSecret(store: EntryStore, key: Key, version: number): Awaitable<Secret> {
+export function getSecret(
+  store: Pick<EntryStore, 'get'>,
+  key: Key,
+  version: number,
+): Awaitable<Secret> {
   return whenReady(store.get<Secret>(secretAt(key, version)), (secret) => {
     if (secret) return secret
     throw new Error('a version is in the metadata but its data is not stored')
@@ -114,7 +127,7 @@ export function removeSecret(store: EntryStore, key: Key, version: number): void
 export function addVersion(
   store: EntryStore,
   path: string,
-  add: { key: Key; config: Config; text: string; now: number },
+  add: { key: Key; config: Config; text: string; now: number; generation?: number },
 ): VersionMetadata {
   const { key, config, now } = add
   const current = key.current + 1
@@ -126,10 +139,24 @@ export function addVersion(
     else removeSecret(store, key, Number(version))
   }
   versions[current] = { created: now, deletion: deletionTime(now, config, key), destroyed: false }
-  const grown = { ...key, current, oldest, updated: now, versions }
+  const grown = { ...key, current, oldest, updated: now, versions, ...grownRotation(add, current) }
   putSecret(store, key, { version: current, text: add.text })
   putKey(store, path, grown)
   return versionMetadata(grown, current)
+}
+
+/** What is written beside the rotated fields keeps the generation of the version before. */
+function grownRotation(
+  { key, generation }: { key: Key; generation?: number },
+  version: number,
+): { rotation?: Rotated } {
+  const { rotation } = key
+  if (!rotation) return {}
+  const kept = Object.entries(rotation.generations).filter(([of]) => key.versions[of])
+  const own = generation ?? rotation.generations[key.current]
+  const generations = Object.fromEntries(kept)
+  if (own !== undefined) generations[version] = own
+  return { rotation: { ...rotation, generations } }
 }
 
 /** When a version written (or brought back) now will delete itself; 0 = never. */

@@ -5,6 +5,7 @@ import {
   Failure,
   type Parsed,
   refuse,
+  reply,
   type Reply,
   t,
   warn,
@@ -130,6 +131,7 @@ async function writeMetadata(call: MetadataCall) {
   const key = known ?? newKey(now, newUid(random))
   const custom = data.custom_metadata ? parseNotes(data.custom_metadata) : key.custom
   putKey(store, path, { ...changed(key, call), custom })
+  call.emit({ type: 'kv.metadata', path })
   return casWarning(call)
 }
 
@@ -142,14 +144,19 @@ async function patchMetadata(call: MetadataCall) {
   await checkMetadataCas(call, key)
   const patch = body['custom_metadata'] === null ? null : (data.custom_metadata ?? {})
   putKey(store, path, { ...changed(key, call), custom: patchNotes(key.custom, patch) })
+  call.emit({ type: 'kv.metadata', path })
   return casWarning(call)
 }
 
 async function deleteMetadata(call: MetadataCall) {
   const { path } = call.data
   const key = await takeKey(call, path)
-  if (key) removeKey(call.store, path, key)
-  return undefined
+  if (!key) return undefined
+  removeKey(call.store, path, key)
+  // Without a version: all of them, and the key.
+  call.emit({ type: 'kv.destroy', path })
+  const kind = key.rotation?.kind
+  return kind === undefined ? undefined : reply({ rotation: { act: 'retire', kind, name: path } })
 }
 
 function changed(key: Key, { data, now }: MetadataCall): Key {

@@ -57,16 +57,21 @@ async function readEntry({ data, store, mount }: PathCall) {
   return reply({ data: text, leaseSeconds: entry.ttlSeconds ?? mount.defaultTtlSeconds })
 }
 
-async function writeEntry({ data, body, store }: PathCall) {
+async function writeEntry(call: PathCall) {
+  const { data, body, store } = call
   if (data.path === '') refuse('missing path')
   if (!isEntryPath(data.path)) refuse("cannot write to a path ending in '/'")
   if (Object.keys(body).length === 0) refuse('missing data fields')
   store.put(ENTRIES + data.path, entryOf(body))
+  call.emit({ type: 'kv.write', path: data.path })
   return undefined
 }
 
-async function deleteEntry({ data, store }: PathCall) {
-  if (isEntryPath(data.path)) store.remove(ENTRIES + data.path)
+async function deleteEntry(call: PathCall) {
+  const { data, store } = call
+  if (!(await getEntry(store, data.path))) return undefined
+  store.remove(ENTRIES + data.path)
+  call.emit({ type: 'kv.delete', path: data.path })
   return undefined
 }
 

@@ -17,7 +17,9 @@ import {
 } from './key.ts'
 
 /** What of a key is neither its place nor its versions. */
-type Settings = Omit<Key, 'uid' | 'oldPath' | 'versions' | 'current' | 'custom'> & { kv: 2 }
+type Settings = Omit<Key, 'uid' | 'oldPath' | 'versions' | 'current' | 'custom' | 'rotation'> & {
+  kv: 2
+}
 
 const isOurs = (settings: object | undefined): settings is Settings =>
   settings !== undefined && 'kv' in settings && settings.kv === 2
@@ -34,6 +36,11 @@ export const v2Tree: Tree = {
     const there = about && !about.destroyed && !isDeleted(about, now)
     const text = there ? (await getSecret(store, key, key.current)).data : undefined
     return { notes: key.custom, text }
+  },
+  async changed(store, path) {
+    const key = await getKey(store, path)
+    const about = key?.versions[key.current]
+    return key && about && { at: about.created, notes: key.custom }
   },
   export: exportKey,
   import: importKey,
@@ -83,7 +90,7 @@ function newestData(leaf: Leaf | undefined): unknown {
 async function exportKey(store: EntryStore, path: string): Promise<Leaf | undefined> {
   const key = await getKey(store, path)
   if (!key) return undefined
-  const { uid: _, oldPath: __, versions, current, custom, ...settings } = key
+  const { uid: _, oldPath: __, rotation: ___, versions, current, custom, ...settings } = key
   const taken: Record<number, Leaf['versions'][number]> = {}
   for (const [number, about] of Object.entries(versions)) {
     const n = Number(number)

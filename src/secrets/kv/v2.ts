@@ -4,6 +4,7 @@ import { configEndpoint } from './config.ts'
 import { dataEndpoint } from './data.ts'
 import { detailedMetadataEndpoint, metadataEndpoint } from './metadata.ts'
 import { upgrade } from './find-key.ts'
+import { kvRotations } from './rotate/kinds.ts'
 import { subkeysEndpoint } from './subkeys.ts'
 import { v2Tree } from './v2-tree.ts'
 import { deleteEndpoint, destroyEndpoint, undeleteEndpoint } from './versions.ts'
@@ -15,6 +16,7 @@ export const kvV2 = defineEngine({
   help: 'Keeps secrets under paths, with their last versions.',
   upgrade,
   tree: v2Tree,
+  rotations: kvRotations,
   endpoints: [
     configEndpoint,
     dataEndpoint,

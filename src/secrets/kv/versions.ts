@@ -13,6 +13,8 @@ type VersionsCall = Call<Parsed<typeof fields>>
 
 type Deed = {
   help: string
+  /** What those who watch are told of each version. */
+  event: string
   /** What is said when no number is given. */
   missing: string
   /** The version as it will be; the same object when there is nothing to do. */
@@ -22,12 +24,14 @@ type Deed = {
 const MISSING = 'No version number provided'
 
 export const deleteEndpoint = versionsEndpoint('delete', {
+  event: 'kv.delete',
   help: 'Marks versions as deleted; undelete/ brings them back.',
   missing: MISSING,
   change: (version, { now }) => (isDeleted(version, now) ? version : { ...version, deletion: now }),
 })
 
 export const undeleteEndpoint = versionsEndpoint('undelete', {
+  event: 'kv.undelete',
   help: 'Brings deleted versions back. Where versions delete themselves, their time starts anew.',
   missing: MISSING,
   change: (version, { key, config, now }) => {
@@ -37,6 +41,7 @@ export const undeleteEndpoint = versionsEndpoint('undelete', {
 })
 
 export const destroyEndpoint = versionsEndpoint('destroy', {
+  event: 'kv.destroy',
   help: 'Removes the data of versions for good. Their metadata stays.',
   missing: 'no version number provided',
   change: (version) => ({ ...version, destroyed: true }),
@@ -72,5 +77,8 @@ async function apply(call: VersionsCall, deed: Deed) {
   }
   if (Object.keys(changed).length === 0) return undefined
   putKey(store, data.path, { ...key, updated, versions: { ...key.versions, ...changed } })
+  for (const number of Object.keys(changed)) {
+    call.emit({ type: deed.event, path: data.path, version: Number(number) })
+  }
   return undefined
 }

@@ -1,0 +1,110 @@
+import { deepEqual, equal, throws } from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Client } from '../client/connect.ts'
+import { InvalidRequestError, NetworkError } from '../client/errors.ts'
+import { type Reply } from '../client/reply.ts'
+import { fakeClock } from '../../test/support/test-core.ts'
+import { createSecretSource, NotYet } from './secret-source.ts'
+import { type ValueMap } from './template/value.ts'
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+type Fake = { reads: number; renewals: number; lease: Partial<Reply>; fails: Error | undefined }
+
+/** A client whose every read gives the next number, under the lease that the test says. */
+function house(lease: Partial<Reply> = {}) {
+  const fake: Fake = { reads: 0, renewals: 0, lease, fails: undefined }
+  const replyOf = (data: Reply['data']): Reply => ({
+    ...{ data, warnings: [], leaseId: undefined, leaseSeconds: 0, renewable: false },
+    ...{ auth: undefined, wrapInfo: undefined, generation: undefined },
+    ...fake.lease,
+  })
+  const client = {
+    async read(path: string) {
+      if (path.startsWith('sys/internal/')) throw new InvalidRequestError({ hint: 'no' })
+      if (fake.fails) throw fake.fails
+      return replyOf({ n: ++fake.reads })
+    },
+    async write() {
+      fake.renewals++
+      if (fake.fails) throw fake.fails
+      return replyOf(undefined)
+    },
+  } as unknown as Client
+  const clock = fakeClock()
+  const told = { changes: 0, errors: 0 }
+  const source = createSecretSource({
+    ...{ client, clock, env: { A: '1' }, random: () => 0, refreshSeconds: 300 },
+    onChange: () => told.changes++,
+    onError: () => told.errors++,
+  })
+  const value = () => (source.functions['secret']!('x') as ValueMap)['Data']
+  const open = async () => {
+    throws(value, NotYet)
+    try {
+      value()
+    } catch (error) {
+      await source.fetch((error as NotYet).key)
+    }
+  }
+  const pass = async (seconds: number) => {
+    clock.advance(seconds * 1000)
+    await settled()
+  }
+  return { fake, told, source, value, open, pass }
+}
+
+test('a secret without a lease is looked at again, and a change is told', async () => {
+  const { told, value, open, pass } = house()
+  await open()
+  deepEqual([value(), told.changes], [{ n: 1 }, 0])
+  await pass(301)
+  deepEqual([value(), told.changes], [{ n: 2 }, 1])
+})
+
+test('a lease is renewed at two thirds, and replaced when that is refused', async () => {
+  const { fake, value, open, pass } = house({ leaseId: 'l', leaseSeconds: 90, renewable: true })
+  await open()
+  await pass(59)
+  equal(fake.renewals, 0)
+  await pass(2)
+  deepEqual([fake.renewals, value()], [1, { n: 1 }])
+  fake.fails = new InvalidRequestError({ hint: 'the lease is gone' })
+  await pass(61)
+  fake.fails = undefined
+  await pass(11)
+  deepEqual(value(), { n: 2 })
+})
+
+test('a lease that cannot be renewed is replaced before it ends', async () => {
+  const { fake, value, open, pass } = house({ leaseId: 'l', leaseSeconds: 100, renewable: false })
+  await open()
+  await pass(89)
+  deepEqual(value(), { n: 1 })
+  await pass(2)
+  deepEqual([fake.renewals, value()], [0, { n: 2 }])
+})
+
+test('a read that fails leaves the old value, is told, and tried again', async () => {
+  const { fake, told, value, open, pass } = house()
+  await open()
+  fake.fails = new NetworkError({ hint: 'away' })
+  await pass(301)
+  deepEqual([value(), told.errors], [{ n: 1 }, 1])
+  fake.fails = undefined
+  await pass(11)
+  deepEqual([value(), told.changes], [{ n: 2 }, 1])
+})
+
+test('after a new login what has a lease is read anew, the rest stays', async () => {
+  const leased = house({ leaseId: 'l', leaseSeconds: 100, renewable: true })
+  await leased.open()
+  leased.source.renewed()
+  await leased.pass(0.001)
+  deepEqual(leased.value(), { n: 2 })
+  const plain = house()
+  await plain.open()
+  plain.source.renewed()
+  await plain.pass(0.001)
+  deepEqual(plain.value(), { n: 1 })
+})

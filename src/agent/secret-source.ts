@@ -1,0 +1,229 @@
+/**
+ * What templates read: each path is read once, kept, and kept fresh: leases are renewed or replaced
+ * before they end, other secrets looked at again from time to time. A read that fails later leaves
+ * the old value in use, for a program is better off with that than with none.
+ */
+import { type Client } from '../client/connect.ts'
+import { DeniedError, InvalidRequestError, MissingError } from '../client/errors.ts'
+import { stringifyJson } from '../client/json.ts'
+import { type Reply } from '../client/reply.ts'
+import { type Clock } from '../lib/clock.ts'
+import { FunctionError, type Functions } from './template/render.ts'
+import { printed, type Value, type ValueMap } from './template/value.ts'
+
+/** A template needs something that has not been read yet: fetch it, and render again. */
+export class NotYet extends Error {
+  override readonly name = 'NotYet'
+  readonly key: string
+
+  constructor(key: string) {
+    super('not read yet')
+    this.key = key
+  }
+}
+
+export type SecretSource = {
+  readonly functions: Functions
+  /** Reads what a NotYet asked for. Rejects with what the server said. */
+  fetch(key: string): Promise<void>
+  /** After a new login: the leases of the old token end with it. */
+  renewed(): void
+  close(): void
+}
+
+type Options = {
+  readonly client: Client
+  readonly clock: Clock
+  readonly random: () => number
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly refreshSeconds: number
+  readonly onChange: () => void
+  readonly onError: (path: string, error: unknown) => void
+}
+type Ask = {
+  readonly kind: 'secret' | 'secrets'
+  readonly path: string
+  readonly data?: Record<string, string>
+}
+type Kept = { value: Value; mark: string; leaseId: string | undefined; cancel: () => void }
+
+const RENEW_AT = 2 / 3
+const REPLACE_AT = 0.9
+const RETRY_SECONDS = 10
+
+export function createSecretSource(options: Options): SecretSource {
+  const { client, clock, random, onChange, onError } = options
+  const kept = new Map<string, Kept>()
+  const placeOf = createPlaces(client)
+  let closed = false
+
+  const get = (ask: Ask): Value => {
+    const key = JSON.stringify(ask)
+    const found = kept.get(key)
+    if (!found) throw new NotYet(key)
+    return found.value
+  }
+  const later = (seconds: number, key: string, work: (key: string) => Promise<void>) => {
+    if (closed) return () => {}
+    return clock.after(seconds * 1000, () => {
+      work(key).catch((error: unknown) => {
+        if (closed) return
+        onError((JSON.parse(key) as Ask).path, error)
+        const entry = kept.get(key)
+        if (entry)
+          entry.cancel = later(Math.min(options.refreshSeconds, RETRY_SECONDS), key, refresh)
+      })
+    })
+  }
+  const store = (key: string, ask: Ask, { reply, value }: Read) => {
+    const before = kept.get(key)
+    before?.cancel()
+    const mark = stringifyJson(value)
+    const entry: Kept = { value, mark, leaseId: reply?.leaseId, cancel: () => {} }
+    kept.set(key, entry)
+    const [seconds, work] = next(ask, reply)
+    if (seconds !== undefined) entry.cancel = later(seconds * (1 - 0.1 * random()), key, work)
+    if (before && before.mark !== mark) onChange()
+  }
+  const next = (ask: Ask, reply: Reply | undefined): [number | undefined, typeof refresh] => {
+    if (reply?.leaseId !== undefined && reply.leaseSeconds > 0) {
+      const part = reply.renewable ? RENEW_AT : REPLACE_AT
+      return [reply.leaseSeconds * part, reply.renewable ? renew : refresh]
+    }
+    if (ask.data === undefined) return [options.refreshSeconds, refresh]
+    // What was made by a write, such as a certificate, is made again before it ends.
+    const end = Number(reply?.data?.['expiration'])
+    return [
+      Number.isFinite(end) ? Math.max(1, end - clock.now() / 1000) * REPLACE_AT : undefined,
+      refresh,
+    ]
+  }
+  const refresh = async (key: string) => {
+    const ask = JSON.parse(key) as Ask
+    const read = await readOne(client, placeOf, ask)
+    if (!closed) store(key, ask, read)
+  }
+  const renew = async (key: string) => {
+    const entry = kept.get(key)
+    try {
+      const body = { lease_id: entry?.leaseId }
+      const { leaseSeconds, renewable } = await client.write('sys/leases/renew', body, {
+        background: true,
+      })
+      // A lease that has met its maximum is not worth another renewal.
+      if (entry && renewable && leaseSeconds > 1) {
+        entry.cancel = later(leaseSeconds * RENEW_AT, key, renew)
+        return
+      }
+    } catch (error) {
+      const gone = [DeniedError, InvalidRequestError, MissingError].some((e) => error instanceof e)
+      if (!gone) throw error
+    }
+    await refresh(key)
+  }
+  return {
+    functions: {
+      secret: (path, ...pairs) => get(askOf(path, pairs)),
+      secrets: (path) => get({ kind: 'secrets', path: textOf(path) }),
+      ...environment(options.env),
+    },
+    async fetch(key) {
+      await refresh(key)
+    },
+    renewed() {
+      for (const [key, entry] of kept) {
+        if (entry.leaseId === undefined) continue
+        entry.cancel()
+        entry.cancel = later(0, key, refresh)
+      }
+    },
+    close() {
+      closed = true
+      for (const { cancel } of kept.values()) cancel()
+    },
+  }
+}
+
+function askOf(path: Value, pairs: readonly Value[]): Ask {
+  const ask: Ask = { kind: 'secret', path: textOf(path) }
+  if (pairs.length === 0) return ask
+  const data = pairs.map((pair) => {
+    const text = printed(pair)
+    const equals = text.indexOf('=')
+    if (equals < 1) throw new FunctionError('what follows the path must be of the form key=value')
+    return [text.slice(0, equals), text.slice(equals + 1)] as const
+  })
+  return { ...ask, data: Object.fromEntries(data) }
+}
+
+function textOf(value: Value): string {
+  if (typeof value === 'string' && value !== '') return value.replace(/^\/+/, '')
+  throw new FunctionError('expected a path')
+}
+
+function environment(env: Options['env']): Functions {
+  const of = (name: Value) => (typeof name === 'string' ? env[name] : undefined)
+  return {
+    env: (name) => of(name) ?? '',
+    mustEnv(name) {
+      const value = of(name)
+      if (value === undefined) throw new FunctionError('the variable is not set')
+      return value
+    },
+    envOrDefault: (name, fallback) => of(name) || fallback,
+  }
+}
+
+type Read = { reply: Reply | undefined; value: Value }
+type PlaceOf = (path: string, part: string) => Promise<string>
+
+async function readOne(client: Client, placeOf: PlaceOf, { kind, path, data }: Ask): Promise<Read> {
+  // The agent's loop keeps the process alive; a look in between does not have to.
+  const options = { background: true }
+  if (kind === 'secrets') {
+    return { reply: undefined, value: await client.list(await placeOf(path, 'metadata'), options) }
+  }
+  const [bare = '', search] = path.split('?')
+  const query = Object.fromEntries(new URLSearchParams(search))
+  const reply = data
+    ? await client.write(path, data, options)
+    : await client.read(await placeOf(bare, 'data'), { ...options, query })
+  return { reply, value: shapeOf(reply) }
+}
+
+/** A secret as templates know it. */
+function shapeOf(reply: Reply): ValueMap {
+  return {
+    LeaseID: reply.leaseId ?? '',
+    LeaseDuration: reply.leaseSeconds,
+    Renewable: reply.renewable,
+    Data: (reply.data ?? {}) as ValueMap,
+    Warnings: [...reply.warnings],
+    ...(reply.auth && {
+      Auth: { ClientToken: reply.auth.token.reveal(), Accessor: reply.auth.accessor },
+    }),
+    ...(reply.wrapInfo && { WrapInfo: { Token: reply.wrapInfo.token.reveal() } }),
+  }
+}
+
+/** On KV version 2, `secret/app` is read at `secret/data/app`, as the command line has it too. */
+function createPlaces(client: Client): PlaceOf {
+  return async (path, part) => {
+    try {
+      const { data } = await client.read(`sys/internal/ui/mounts/${path}`, { background: true })
+      const said = data?.['path']
+      const mount = typeof said === 'string' ? said.replace(/\/$/, '') : ''
+      const { version } = Object(data?.['options']) as { version?: unknown }
+      const below = path.slice(mount.length + 1)
+      if (version !== '2' || mount === '' || !path.startsWith(`${mount}/`)) return path
+      return /^(data|metadata)\//.test(below) ? path : `${mount}/${part}/${below}`
+    } catch (error) {
+      // The policy may forbid the question; then the path is taken as it is.
+      const answered = [DeniedError, InvalidRequestError, MissingError].some(
+        (e) => error instanceof e,
+      )
+      if (answered) return path
+      throw error
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/** From the wish to the published credential, with everything that can go wrong on the target. */
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import { fakeLogins } from '../../../test/support/fake-engine.ts'
+import { type Fault } from '../../../test/support/fake-target.ts'
+import { rotationHouse, ways } from '../../../test/support/rotation-house.ts'
+
+/** Statements of a first rotation, in order. */
+const STATEMENTS = ['apply', 'probe', 'verify'] as const
+
+for (const [at, statement] of STATEMENTS.entries()) {
+  for (const fault of ['before', 'after', 'down'] satisfies Fault[]) {
+    test(`a rotation whose ${statement} fails (${fault}) is settled by a login`, async () => {
+      const house = await rotationHouse()
+      house.target.breakAt(at + 1, fault)
+      await house.declare('app').catch(() => {})
+      await house.pass(90)
+      const { state, current, candidate } = await house.entry('app')
+      deepEqual([state, current?.number, candidate], ['IDLE', 1, undefined])
+      const { username, password } = await house.served('app')
+      ok(house.target.login(username, password))
+      ok(house.target.statements.filter((each) => each === 'apply').length <= 2)
+    })
+  }
+}
+
+test('a lost reply is no failure: the candidate is not applied twice', async () => {
+  const house = await rotationHouse()
+  house.target.breakAt(1, 'after')
+  await house.declare('app')
+  deepEqual(house.target.statements, ['apply', 'probe', 'verify'])
+})
+
+test('a statement that is not answered in time is waited for before anything else is sent', async () => {
+  const house = await rotationHouse()
+  house.target.breakAt(1, 'slow')
+  const declared = house.declare('app').catch((error: Error) => error.message)
+  for (let i = 0; i < 100; i++) await new Promise((go) => setImmediate(go))
+  house.clock.advance(30_000)
+  match(String(await declared), /500 .*the target has not answered in time/)
+  const before = house.target.statements.length
+  await house.pass(29)
+  equal(house.target.statements.length, before, 'it may still be done')
+  await house.pass(40)
+  equal((await house.entry('app')).current?.number, 1)
+})
+
+test('a target that refuses every try keeps what is served, and the rotation is held', async () => {
+  const broken = { now: false }
+  const house = await rotationHouse({
+    kind: (target) => {
+      const kind = fakeLogins(target)
+      const apply: typeof kind.apply = async (...args) => {
+        if (!broken.now) return kind.apply(...args)
+        target.statements.push('apply')
+        throw new Error(`no: ${String(args[1]['password'])}`)
+      }
+      return { ...kind, apply }
+    },
+  })
+  await house.declare('app')
+  const old = await house.served('app')
+  broken.now = true
+  const { status, body } = await house.ask('write', 'fake/rotate-role/app')
+  equal(status, 500)
+  match(
+    body.errors![0]!,
+    /"fake\/static-creds\/app" is not rotated yet: no: \[secret\]; it is tried/,
+  )
+  await house.pass(120)
+  const entry = await house.entry('app')
+  deepEqual([entry.state, entry.held?.reason, entry.current?.number], ['IDLE', 'apply', 1])
+  equal(house.target.statements.filter((each) => each === 'apply').length, 1 + 2 * 3)
+  equal(house.target.statements.filter((each) => each === 'discard').length, 2)
+  ok(house.target.login(old.username, old.password))
+  await house.pass(600)
+  equal(
+    house.target.statements.filter((each) => each === 'apply').length,
+    7,
+    'it waits for a person',
+  )
+
+  broken.now = false
+  await house.ask('write', 'sys/coffer/rotate/release/fake/static-creds/app', { because: 'mended' })
+  await house.pass(5)
+  notEqual((await house.entry('app')).current?.number, 1)
+})
+
+test('a candidate that an endpoint refuses is given up, and the target forgets it', async () => {
+  const house = await rotationHouse({
+    kind: (target) => ({
+      ...fakeLogins(target),
+      verify: async () => ({ outcome: 'refused', why: 'the replica does not know it' }),
+    }),
+  })
+  await house.declare('app').catch(() => {})
+  await house.pass(400)
+  const entry = await house.entry('app')
+  deepEqual([entry.state, entry.held?.reason, entry.current], ['IDLE', 'verify', undefined])
+  ok(house.target.isLocked('app_a'))
+})
+
+test('a process that takes over asks the target, and does not believe what it does not know', async () => {
+  const house = await rotationHouse()
+  house.target.breakAt(2, 'down')
+  await house.declare('app').catch(() => {})
+  const { state, candidate } = await house.entry('app')
+  equal(state, 'APPLYING')
+  const next = await house.sibling()
+  next.core.expiry.stop()
+  next.core.rotation.stop()
+  house.clock.advance(16_000)
+  const after = ways(next, house.mount)
+  await after.pass(150)
+  const entry = await after.entry('app')
+  equal(entry.current?.number, candidate?.number, 'the same candidate')
+  equal(
+    house.target.statements.filter((each) => each === 'apply').length,
+    1,
+    'it was there already',
+  )
+})
+
+test('a process that has lost the duty changes nothing any more', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  const next = await house.sibling()
+  next.core.expiry.stop()
+  next.core.rotation.stop()
+  house.clock.advance(16_000)
+  // The other one has something to do, so it takes the duty.
+  await ways(next, house.mount).pass(1_000)
+  equal((await next.ask('write', 'sys/coffer/rotate/now/fake/static-creds/app')).status, 200)
+  const { step } = await house.entry('app')
+  await house.core.rotation.pass()
+  equal((await house.entry('app')).step, step)
+})
+
+test('fifty who ask at once get one rotation', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  const path = 'sys/coffer/rotate/now/fake/static-creds/app'
+  const all = await Promise.all(Array.from({ length: 50 }, () => house.ask('write', path)))
+  equal((await house.entry('app')).current?.number, 2)
+  ok(all.some(({ status }) => status === 200))
+  ok(all.every(({ status }) => status === 200 || status === 409))
+})
