@@ -12,7 +12,7 @@ import { type Scanner } from './scan-text.ts'
 import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
 import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
 
-export { type Finding, fingerprintOf, masked } from './finding.ts'
+export { type Finding, masked } from './finding.ts'
 export { GitError } from './git-run.ts'
 export { type ScannerOptions } from './worker-pool.ts'
 
@@ -54,7 +54,7 @@ export const newTally = (): Tally => {
 const EXAMPLES_MAX = 20
 /** Larger blobs are named and skipped: git gives them in one piece. */
 const BLOB_BYTES_MAX = 64 * 1024 * 1024
-const BATCH_BYTES = 2 * 1024 * 1024
+const BATCH_BYTES = 1024 * 1024
 const BATCH_COUNT = 200
 /** Below this, a thread costs more than it saves. */
 const ALONE_BYTES = 6 * 1024 * 1024

@@ -10,7 +10,10 @@ import { scrubStream } from './stream.ts'
 const token = ['ghp', 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8'].join('_')
 /** As random as the lines of a key are, and the same in every run. */
 const KEY_LINES = Array.from({ length: 20 }, (_, i) =>
-  `${i === 0 ? 'MIIE' : ''}${createHash('sha512').update(`line ${i}`).digest('base64')}`.slice(0, 64),
+  `${i === 0 ? 'MIIE' : ''}${createHash('sha512').update(`line ${i}`).digest('base64')}`.slice(
+    0,
+    64,
+  ),
 )
 const PEM = ['-----BEGIN RSA PRIVATE KEY-----', ...KEY_LINES, '-----END RSA PRIVATE KEY-----'].join(
   '\n',
