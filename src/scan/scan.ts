@@ -10,9 +10,9 @@ import { scanBatch, scannerOf } from './scan-batch.ts'
 import { type Outcome, scanBytes } from './scan-bytes.ts'
 import { type Scanner } from './scan-text.ts'
 import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
-import { type Batch, type BatchOutcome, type ScannerOptions, workerPool } from './worker-pool.ts'
+import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
 
-export { type Finding, fingerprintOf, masked } from './finding.ts'
+export { type Finding, masked } from './finding.ts'
 export { GitError } from './git-run.ts'
 export { type ScannerOptions } from './worker-pool.ts'
 
@@ -54,7 +54,7 @@ export const newTally = (): Tally => {
 const EXAMPLES_MAX = 20
 /** Larger blobs are named and skipped: git gives them in one piece. */
 const BLOB_BYTES_MAX = 64 * 1024 * 1024
-const BATCH_BYTES = 2 * 1024 * 1024
+const BATCH_BYTES = 1024 * 1024
 const BATCH_COUNT = 200
 /** Below this, a thread costs more than it saves. */
 const ALONE_BYTES = 6 * 1024 * 1024
@@ -112,8 +112,8 @@ export async function* scanInput(
  */
 export async function* scanStaged(folder: string, options: ScanOptions): AsyncGenerator<Finding> {
   const { tally } = options
-  const changes = await staged(folder)
-  const scanner = await scannerOf(options)
+  // Git works while the rules are made ready.
+  const [changes, scanner] = await Promise.all([staged(folder), scannerOf(options)])
   const found: { change: Change; outcome: Outcome }[] = []
   const fresh = changes.flatMap((change) => {
     return change.blob === undefined ? [] : [{ change, blob: change.blob }]
@@ -279,6 +279,8 @@ async function* runner<T extends Batch>(
       bytes += sizeOf(next.value)
       yield { batch: next.value, outcome: scanBatch(next.value, scanner) }
     }
+    // Most runs, such as those of hooks, have too little to do for threads, and do not load them.
+    const { workerPool } = await import('./worker-pool.ts')
     const pool = workerPool(own)
     try {
       yield* pool.run(batches)

@@ -32,6 +32,8 @@ export type ScannerOptions = {
 }
 
 const THREADS_MAX = 8
+/** Texts come and go: with more room they would only lie about longer. */
+const LIMITS = { maxYoungGenerationSizeMb: 8 }
 /** Batches that wait at each thread. */
 const AHEAD = 2
 
@@ -49,7 +51,8 @@ export function workerPool(options: ScannerOptions, threads = availableParalleli
   const url = new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url)
   const count = Math.max(1, Math.min(threads, THREADS_MAX))
   const workers = Array.from({ length: count }, () => {
-    return { thread: new Worker(url, { workerData: options }), waiting: 0 }
+    const thread = new Worker(url, { workerData: options, resourceLimits: LIMITS })
+    return { thread, waiting: 0 }
   })
   const open = new Map<number, PromiseWithResolvers<BatchOutcome>>()
   let broken: unknown

@@ -240,7 +240,7 @@ function matchesAny(of: Term, patterns: readonly string[]): Term {
 }
 
 function compare(left: Value, sign: string, right: Value): boolean {
-  if (sign === 'in') return Array.isArray(right) && right.includes(left as string)
+  if (sign === 'in') return Array.isArray(right) && right.includes(left)
   if (sign === '==') return left === right
   if (sign === '!=') return left !== right
   if (typeof left !== 'number' || typeof right !== 'number') return false

@@ -122,7 +122,7 @@ class Reader {
     const end = this.#text.indexOf('\\E', this.#at)
     const text = this.#text.slice(this.#at, end < 0 ? undefined : end)
     this.#at = end < 0 ? this.#text.length : end + 2
-    const items = [...text].map((char) => setOf(literal(char.codePointAt(0)!), flags))
+    const items = Array.from(text, (char) => setOf(literal(char.codePointAt(0)!), flags))
     // What follows repeats the last of them.
     const last = items.pop()
     return last === undefined ? [] : [...items, this.#repeated(last)]

@@ -276,7 +276,7 @@ function textsOf(table: Table, key: string, say: Say): string[] {
 
 function tablesOf(value: unknown, say: Say): Table[] {
   if (value === undefined) return []
-  if (Array.isArray(value) && value.every((one) => isObject(one))) return value as Table[]
+  if (Array.isArray(value) && value.every((one) => isObject(one))) return value
   say('a list of tables is something else')
   return []
 }

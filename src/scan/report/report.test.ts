@@ -152,7 +152,7 @@ test('sarif has what code scanning reads, by a schema of those parts', () => {
   }
   const { uri } = log.runs[0]!.results[0]!.locations[0]!.physicalLocation.artifactLocation
   equal(decodeURIComponent(uri), PATH)
-  ok(URL.canParse(uri, 'file:///root/'))
+  ok(URL.canParse(uri, 'file:///base/'))
   // It would notice.
   ok(!valid({ version: '2.1.0', runs: [{ results: [] }] }))
 })

@@ -82,5 +82,5 @@ function valueOf(values: Values, name: string): string {
   const [first = '', second] = name.split('.')
   const value = values[first]
   const found = second === undefined ? value : (value as Values | undefined)?.[second]
-  return found === undefined ? '' : String(found)
+  return typeof found === 'string' ? found : found === undefined ? '' : JSON.stringify(found)
 }

@@ -69,15 +69,6 @@ export const PROBES: readonly Probe[] = [
     dead: [401],
   },
   {
-    rules: ['npm-token'],
-    host: 'registry.npmjs.org',
-    method: 'GET',
-    path: '/-/whoami',
-    headers: BEARER,
-    live: [200],
-    dead: [401],
-  },
-  {
     rules: ['openai-key', 'openai-project-key', 'openai-service-key'],
     host: 'api.openai.com',
     method: 'GET',

@@ -2,7 +2,8 @@
  * Asks providers whether what was found is alive. Only where somebody asked for it, and only hosts that
  * they have named: a scan sends nothing anywhere by itself, and a finding cannot choose who is asked.
  */
-import { type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { request as HttpsRequest } from 'node:https'
 import { type Finding, type Verdict } from '../finding.ts'
 import { type Probe, PROBES } from './probes.ts'
 
@@ -96,20 +97,16 @@ async function request(
       headers: { 'user-agent': 'coffer-scan', ...headers },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }
-    const sent = (send as typeof import('node:https').request)(
-      url,
-      options,
-      (response: IncomingMessage) => {
-        let body = ''
-        response.setEncoding('utf8')
-        response.on('data', (text: string) => {
-          if (body.length < BODY_BYTES_MAX) body += text
-          else response.destroy()
-        })
-        response.on('close', () => resolve({ status: response.statusCode ?? 0, body }))
-        response.on('error', reject)
-      },
-    )
+    const sent = (send as typeof HttpsRequest)(url, options, (response: IncomingMessage) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => {
+        if (body.length < BODY_BYTES_MAX) body += text
+        else response.destroy()
+      })
+      response.on('close', () => resolve({ status: response.statusCode ?? 0, body }))
+      response.on('error', reject)
+    })
     sent.on('error', reject)
     sent.end()
   })

@@ -67,7 +67,7 @@ export const baselineUpdate = defineCommand({
 })
 
 async function write(at: At, file: string, key: string): Promise<Baseline> {
-  const { rules } = setupOf({ ...at, flags: { ...at.flags, 'no-baseline': true } })
+  const { rules } = await setupOf({ ...at, flags: { ...at.flags, 'no-baseline': true } })
   const findings: Baseline['findings'][number][] = []
   const options = { tally: newTally(), rules, fingerprintKey: key, noIgnore: at.flags['no-ignore'] }
   try {

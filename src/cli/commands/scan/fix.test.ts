@@ -77,7 +77,7 @@ test('fix puts what is found into the vault and a reference in its place', async
     `github:\n  token: ${referenceFor(ONE)} # ours\n  other: "${referenceFor(TWO)}"\n`,
   )
   deepEqual(JSON.parse(textOf(repo, 'app.json')), { ghToken: referenceFor(THREE) })
-  deepEqual(parseToml(textOf(repo, 'app.toml')), { gh: referenceFor(TWO) })
+  equal(parseToml(textOf(repo, 'app.toml'))['gh'], referenceFor(TWO))
   equal(textOf(repo, 'app.ts'), 'const ghKey = process.env.GH_KEY, other = process.env.OTHER\n')
   equal(textOf(repo, 'app.py'), 'GH = os.environ["GH"]\n')
   match(out, /set GH_KEY=vault:\/\/secret\/app#/)

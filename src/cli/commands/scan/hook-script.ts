@@ -43,7 +43,7 @@ export function withBlock(text: string, name: HookName, coffer: string): string 
   const before = text === '' || text.endsWith('\n') ? text : `${text}\n`
   // First of all: what comes before might end the script.
   const lines = before.split('\n')
-  const head = /^#!/.test(lines[0] ?? '') ? lines.splice(0, 1) : []
+  const head = (lines[0] ?? '').startsWith('#!') ? lines.splice(0, 1) : []
   // Husky up to version 8 looks for its helper first.
   while (/_\/husky\.sh/.test(lines[0] ?? '')) head.push(...lines.splice(0, 1))
   const script = run(name, coffer)

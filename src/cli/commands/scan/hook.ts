@@ -1,4 +1,4 @@
-/** `scan install-hook`: a scan before each commit and each push. */
+/** What `scan install-hook` does: a scan before each commit and each push. */
 import {
   accessSync,
   chmodSync,
@@ -12,7 +12,8 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError } from '../../cli-error.ts'
-import { type Context, defineCommand, flag } from '../../command.ts'
+import { type Context } from '../../command.ts'
+import { type hookFlags } from './hook-command.ts'
 import {
   fileFor,
   hookAt,
@@ -25,43 +26,21 @@ import {
 } from './hook-place.ts'
 import { hookScript, lefthookLocal, NEXT, withBlock, withoutBlock } from './hook-script.ts'
 
-const flags = {
-  doctor: flag.bool('Say whether the hooks run, and change nothing.'),
-  uninstall: flag.bool('Take the hooks out; what was there before is put back.'),
-  shared: flag.bool('Install into hooks that all of your repositories share.'),
-}
-type At = Context<typeof flags>
+type At = Pick<Context<typeof hookFlags>, 'args' | 'flags' | 'io'>
 
-export const installHook = defineCommand({
-  path: ['scan', 'install-hook'],
-  summary: 'Scans before each commit and each push',
-  help:
-    'Writes pre-commit and pre-push hooks where git looks for them. A hook that is there already is ' +
-    'kept and called after ours. With husky, lefthook and the pre-commit framework, ours goes where ' +
-    'they call it. With -doctor it says whether another hook keeps ours from running.',
-  examples: [
-    { does: 'In this repository', line: 'coffer scan install-hook' },
-    { does: 'Whether they run', line: 'coffer scan install-hook -doctor' },
-    { does: 'Out again', line: 'coffer scan install-hook -uninstall' },
-  ],
-  globals: false,
-  args: [{ name: 'folder', help: 'A repository. Default: this one.', optional: true }],
-  flags,
-  exits: { 0: 'it is done', 1: '-doctor: a hook does not run', 2: 'it could not be done' },
-  errorExit: 2,
-  async run(at) {
-    const place = await placeOf(resolve(at.args[0] ?? '.'))
-    if (at.flags.doctor) return doctor(at, place)
-    if (place.isShared && !at.flags.shared) {
-      throw new CliError(`core.hooksPath points to ${place.folder}, outside of this repository`, {
-        hint: '-shared installs there, for all repositories that use it',
-      })
-    }
-    const change = at.flags.uninstall ? uninstall : install
-    for (const name of HOOKS) change(at, place, name)
-    return 0
-  },
-})
+/** The exit code. Throws a CliError. */
+export async function changeHooks(at: At): Promise<number> {
+  const place = await placeOf(resolve(at.args[0] ?? '.'))
+  if (at.flags.doctor) return doctor(at, place)
+  if (place.isShared && !at.flags.shared) {
+    throw new CliError(`core.hooksPath points to ${place.folder}, outside of this repository`, {
+      hint: '-shared installs there, for all repositories that use it',
+    })
+  }
+  const change = at.flags.uninstall ? uninstall : install
+  for (const name of HOOKS) change(at, place, name)
+  return 0
+}
 
 const say = ({ io }: At, text: string) => void io.stdout.write(`${text}\n`)
 

@@ -10,7 +10,6 @@ import {
   type Reporter,
   shown,
 } from '../../../scan/report/report.ts'
-import { readTemplate, TemplateError } from '../../../scan/report/template.ts'
 import { closing } from '../../../scan/report/text.ts'
 import {
   add,
@@ -25,7 +24,7 @@ import { type Context, defineCommand, flag } from '../../command.ts'
 import { fingerprintsIn } from '../fingerprints-file.ts'
 import { baselineCreate, baselineUpdate } from './baseline.ts'
 import { fixFlags } from './fix-flags.ts'
-import { installHook } from './hook.ts'
+import { installHook } from './hook-command.ts'
 import { progress } from './progress.ts'
 import { type Setup, setupFlags, setupOf } from './setup.ts'
 import { findingsFor, sourceFlags } from './sources.ts'
@@ -82,9 +81,11 @@ async function runScan(at: At): Promise<number> {
   const { template } = at.flags
   const out = outOf(at)
   const reporter =
-    template === undefined ? FORMATS[at.flags.format as Format](out) : templateIn(template, out)
+    template === undefined
+      ? FORMATS[at.flags.format as Format](out)
+      : await templateIn(template, out)
   const tally = newTally()
-  const setup = setupOf(at)
+  const setup = await setupOf(at)
   const verify = await verifierFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
@@ -110,7 +111,7 @@ async function runFix(at: At): Promise<number> {
   }
   const tally = newTally()
   const findings: Finding[] = []
-  for await (const finding of foundBy(at, setupOf(at), tally)) findings.push(finding)
+  for await (const finding of foundBy(at, await setupOf(at), tally)) findings.push(finding)
   refuseNothing(tally, at)
   const { fix } = await import('./fix.ts')
   return fix(at, findings)
@@ -133,7 +134,8 @@ async function verifierFor({ flags: { verify, 'verify-host': words } }: At) {
   }
 }
 
-function templateIn(file: string, out: Out): Reporter {
+async function templateIn(file: string, out: Out): Promise<Reporter> {
+  const { readTemplate, TemplateError } = await import('../../../scan/report/template.ts')
   try {
     return readTemplate(fileText(file, 'the template'), out)
   } catch (error) {

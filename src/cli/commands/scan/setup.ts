@@ -10,7 +10,7 @@ import {
   parseGitleaksIgnore,
   parseSecretsBaseline,
 } from '../../../scan/baseline.ts'
-import { ConfigRefused, readConfig, type ScanConfig } from '../../../scan/config/read-config.ts'
+import { type ScanConfig } from '../../../scan/config/read-config.ts'
 import { type ScannerOptions } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, flag } from '../../command.ts'
@@ -40,17 +40,19 @@ export function startOf({ args }: Pick<At, 'args'>): string {
 }
 
 /** Throws a CliError that says what is wrong with which file. */
-export function setupOf(at: At): Setup {
+export async function setupOf(at: At): Promise<Setup> {
   const start = startOf(at)
   return {
-    rules: rulesOf(at, start),
+    rules: await rulesOf(at, start),
     accepted: at.flags['no-baseline'] ? {} : acceptedFor(at, start),
   }
 }
 
-function rulesOf({ flags, io }: At, start: string): ScannerOptions['rules'] {
+async function rulesOf({ flags, io }: At, start: string): Promise<ScannerOptions['rules']> {
   const file = flags.config ?? (flags['no-config'] ? undefined : findUp(CONFIGS, start))
   if (file === undefined) return undefined
+  // Where there is no configuration, what reads one is not loaded: a hook is quicker.
+  const { ConfigRefused, readConfig } = await import('../../../scan/config/read-config.ts')
   const problems: string[] = []
   let options: ScanConfig
   try {
