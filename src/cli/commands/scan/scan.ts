@@ -2,7 +2,7 @@
 import { COFFER_VERSION } from '../../../lib/version.ts'
 import { ALL_RULES } from '../../../rules/all.ts'
 import { acceptedBy } from '../../../scan/accepted.ts'
-import { type ScanConfig } from '../../../scan/config/read-config.ts'
+import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import {
   type Format,
   FORMATS,

@@ -1,7 +1,7 @@
 /** What a scan is told by files that lie about: configurations, baselines, what other tools ignore. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type Accepted } from '../../../scan/accepted.ts'
+import type { Accepted } from '../../../scan/accepted.ts'
 import {
   type Baseline,
   BASELINE_FILE,
@@ -10,8 +10,8 @@ import {
   parseGitleaksIgnore,
   parseSecretsBaseline,
 } from '../../../scan/baseline.ts'
-import { type ScanConfig } from '../../../scan/config/read-config.ts'
-import { type ScannerOptions } from '../../../scan/scan.ts'
+import type { ScanConfig } from '../../../scan/config/read-config.ts'
+import type { ScannerOptions } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, flag } from '../../command.ts'
 import { folderOf } from './sources.ts'
