@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import { ALL_RULES } from '../rules/all.ts'
-import { type Baseline, type IgnoredPlace } from './baseline.ts'
-import { type Finding } from './finding.ts'
+import type { Baseline, IgnoredPlace } from './baseline.ts'
+import type { Finding } from './finding.ts'
 
 export type Accepted = {
   readonly baseline?: Baseline | undefined

@@ -14,7 +14,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { isObject } from '../lib/json.ts'
-import { type Finding } from './finding.ts'
+import type { Finding } from './finding.ts'
 
 export type BaselineEntry = Pick<Finding, 'fingerprint' | 'rule' | 'path'>
 export type Baseline = { readonly key: string; readonly findings: readonly BaselineEntry[] }

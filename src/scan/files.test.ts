@@ -231,6 +231,12 @@ test('scan skips what is no file: pipes and sockets, named or found', async () =
     equal(code, 0)
     match(err, /Skipped, not a file: 2/)
     match((await scanned(join(at.folder, 'pipe'))).err, /nothing to scan: 1 not a file/)
+    // One that was a file when it was listed. To open a pipe waits until somebody writes.
+    const program = `import { scanFile } from ${JSON.stringify(new URL('scan-bytes.ts', import.meta.url).href)}
+      console.log(scanFile(${JSON.stringify(join(at.folder, 'pipe'))}, { path: 'f' }, {}).skipped)`
+    const args = ['--no-warnings', '--input-type=module', '-e', program]
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000 })
+    equal(stdout, 'not a file\n')
   } finally {
     server.close()
   }

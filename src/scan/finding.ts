@@ -1,7 +1,7 @@
 /** What a scan finds: a secret at a place, and by what it was known. */
 import { createHmac } from 'node:crypto'
-import { type SecretRef } from '../rules/fingerprints.ts'
-import { type Severity } from '../rules/rule.ts'
+import type { SecretRef } from '../rules/fingerprints.ts'
+import type { Severity } from '../rules/rule.ts'
 
 /** What is found in one text; the text itself does not know where it came from. */
 export type Spot = {

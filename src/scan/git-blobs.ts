@@ -1,5 +1,5 @@
 /** The contents of blobs, from one `git cat-file --batch` that is told their names as they come. */
-import { type Readable, type Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { git, GitError } from './git-run.ts'
 
 export type Blob<T> =

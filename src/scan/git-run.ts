@@ -3,7 +3,7 @@
  * a program of its own: a repository that is scanned may be one that nobody trusts yet.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { type Readable, type Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 export class GitError extends Error {
   override readonly name = 'GitError'

@@ -210,7 +210,13 @@ test('files: names that are no UTF-8 are read, shown with marks, and count once'
 
 test('files: what git ignores is counted and named; a link is no way out', async () => {
   using repo = gitRepo()
-  repo.write({ '.gitignore': 'out/\n*.log\n', 'out/x': ONE, 'a.log': ONE, 'src/a': 'clean\n' })
+  repo.write({
+    '.gitignore': 'out/\n*.log\n',
+    'out/x': ONE,
+    'a.log': ONE,
+    'src/a': 'clean\n',
+    '.git/kept': ONE,
+  })
   symlinkSync('..', join(repo.folder, 'src', 'up'))
   symlinkSync('loop', join(repo.folder, 'loop'))
   const { code, err } = await scanned(repo.folder)

@@ -1,10 +1,10 @@
 /** What is done with one batch, in a thread or without one. */
 import { openIndex } from '../rules/fingerprints.ts'
 import { compileRules } from '../rules/matcher.ts'
-import { type Rule } from '../rules/rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import { type Outcome, scanBytes, scanFile } from './scan-bytes.ts'
-import { type Scanner } from './scan-text.ts'
-import { type Batch, type BatchOutcome, type ScannerOptions } from './worker-pool.ts'
+import type { Scanner } from './scan-text.ts'
+import type { Batch, BatchOutcome, ScannerOptions } from './worker-pool.ts'
 
 /** What a module that makes rules of options exports: see `ScannerOptions.rules`. */
 export type MadeRules = Pick<Scanner, 'also' | 'leaveOut' | 'byPath'> & {

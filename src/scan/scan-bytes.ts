@@ -2,9 +2,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { type Budget, entriesOf, isArchive } from './archive.ts'
 import { decode } from './decode.ts'
-import { type Spot } from './finding.ts'
+import type { Spot } from './finding.ts'
 import { type Place, type Scanner, scanText } from './scan-text.ts'
-import { type SkipReason } from './walk.ts'
+import type { SkipReason } from './walk.ts'
 import { windowsOf } from './windows.ts'
 
 export type Outcome = {

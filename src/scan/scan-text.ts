@@ -1,9 +1,9 @@
 /** Scans one text: rules and known secrets to spots, without those that a comment allows. */
-import { type IndexMatcher } from '../rules/fingerprints.ts'
-import { type Found, type Matcher } from '../rules/matcher.ts'
+import type { IndexMatcher } from '../rules/fingerprints.ts'
+import type { Found, Matcher } from '../rules/matcher.ts'
 import { allowed, type Lines } from './allow.ts'
 import { masked, type Spot } from './finding.ts'
-import { type Window } from './windows.ts'
+import type { Window } from './windows.ts'
 
 export type Place = {
   readonly path: string

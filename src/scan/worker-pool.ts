@@ -4,9 +4,9 @@
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { type FingerprintIndex } from '../rules/fingerprints.ts'
-import { type Outcome } from './scan-bytes.ts'
-import { type FileToScan } from './walk.ts'
+import type { FingerprintIndex } from '../rules/fingerprints.ts'
+import type { Outcome } from './scan-bytes.ts'
+import type { FileToScan } from './walk.ts'
 
 export type Batch =
   | { readonly files: readonly FileToScan[] }

@@ -4,14 +4,14 @@
  */
 import { relative, resolve } from 'node:path'
 import { ALL_RULES } from '../../rules/all.ts'
-import { type Rule } from '../../rules/rule.ts'
+import type { Rule } from '../../rules/rule.ts'
 import { entropy } from '../../rules/value.ts'
-import { type MadeRules } from '../scan-batch.ts'
-import { type Match, type Place } from '../scan-text.ts'
+import type { MadeRules } from '../scan-batch.ts'
+import type { Match, Place } from '../scan-text.ts'
 import { type Facts, readExpr, type Test } from './expr.ts'
 import { guarded, TooSlow } from './guard.ts'
 import { fromRe2 } from './re2.ts'
-import { type AllowList, type ConfigRule, type ScanConfig } from './read-config.ts'
+import type { AllowList, ConfigRule, ScanConfig } from './read-config.ts'
 
 const ALLOWED = 'allowed by the configuration'
 const FILTERED = 'filtered by the configuration'

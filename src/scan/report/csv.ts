@@ -1,6 +1,6 @@
 /** CSV (RFC 4180). */
 import { fields } from './json.ts'
-import { type Out, type Reporter } from './report.ts'
+import type { Out, Reporter } from './report.ts'
 
 const COLUMNS = [
   'rule',

@@ -1,5 +1,5 @@
 /** Annotations as workflow commands of GitHub Actions. */
-import { type Out, type Reporter } from './report.ts'
+import type { Out, Reporter } from './report.ts'
 
 export function github(out: Out): Reporter {
   return {

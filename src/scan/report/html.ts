@@ -1,6 +1,6 @@
 /** One page that needs nothing else: a table that can be filtered. It loads nothing and sends nothing. */
 import { createHash } from 'node:crypto'
-import { type Out, type Reporter, type Shown } from './report.ts'
+import type { Out, Reporter, Shown } from './report.ts'
 import { closing } from './text.ts'
 
 const STYLE = `:root{color-scheme:light dark}

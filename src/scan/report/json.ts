@@ -1,6 +1,6 @@
 /** JSON: one document, or one object a line. */
-import { type Counted } from '../scan.ts'
-import { type Out, type Reporter, type Shown, type Summary } from './report.ts'
+import type { Counted } from '../scan.ts'
+import type { Out, Reporter, Shown, Summary } from './report.ts'
 
 /** What programs read. Names are kept for good. */
 export function fields(finding: Shown): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /** JUnit's XML, as CI systems read it: a failed test for each finding. */
-import { type Out, type Reporter, type Shown } from './report.ts'
+import type { Out, Reporter, Shown } from './report.ts'
 
 export function junit(out: Out): Reporter {
   const all: Shown[] = []

@@ -73,6 +73,16 @@ test('no format shows a secret unless it is asked to, whatever stands beside it'
   ok(hits > 200)
 })
 
+test('a line of very many secrets, and one that is repeated in a word, show none beside another', () => {
+  const many = Array.from({ length: 260 }, (_, i) => expandSample(RECIPES[0]!, `many${i}`))
+  const findings = findingsIn(`${many.join(' ')}\n`, 'f')
+  equal(findings.length, 260)
+  const out = printed('text', findings) + printed('html', findings)
+  for (const secret of many) ok(!out.includes(secret.slice(4, 16)))
+  const again = printed('text', findingsIn(`key ${many[0]} and x${many[0]}x\n`, 'f'))
+  ok(!again.includes(many[0]!.slice(4, 16)))
+})
+
 test('with reveal every format has the value', () => {
   const [finding] = findingsIn(`key ${expandSample(RECIPES[0]!)}\n`, 'f')
   for (const format of formats)

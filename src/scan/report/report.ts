@@ -3,7 +3,7 @@
  * it prints text and decides nothing.
  */
 import { type Finding, masked } from '../finding.ts'
-import { type Tally } from '../scan.ts'
+import type { Tally } from '../scan.ts'
 import { csv } from './csv.ts'
 import { github } from './github.ts'
 import { html } from './html.ts'

@@ -1,6 +1,6 @@
 /** SARIF 2.1.0 (OASIS), as code scanning systems read it. */
 import { isAbsolute } from 'node:path'
-import { type Out, type Reporter, type Shown } from './report.ts'
+import type { Out, Reporter, Shown } from './report.ts'
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json'
 const LEVELS = { high: 'error', medium: 'warning', low: 'note' } as const

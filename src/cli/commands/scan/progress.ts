@@ -1,5 +1,5 @@
 /** A bar on standard error while something takes long; nothing where that is no terminal. */
-import { type Io } from '../../io.ts'
+import type { Io } from '../../io.ts'
 
 export type Progress = {
   readonly update: (done: number, total: number | undefined) => void

@@ -2,7 +2,7 @@
 import { COFFER_VERSION } from '../../../lib/version.ts'
 import { ALL_RULES } from '../../../rules/all.ts'
 import { acceptedBy } from '../../../scan/accepted.ts'
-import { type ScanConfig } from '../../../scan/config/read-config.ts'
+import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import {
   type Format,
   FORMATS,
@@ -21,7 +21,6 @@ import {
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
-import { fingerprintsIn } from '../fingerprints-file.ts'
 import { baselineCreate, baselineUpdate } from './baseline.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
@@ -149,7 +148,7 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
   const bar = progress(at.io)
   const options: ScanOptions = {
     tally,
-    index: at.flags.index === undefined ? undefined : fingerprintsIn(at.flags.index),
+    index: await indexOf(at),
     comments: !at.flags['no-comments'],
     noIgnore: at.flags['no-ignore'],
     rules: setup.rules,
@@ -170,6 +169,11 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
   } finally {
     bar?.clear()
   }
+}
+
+async function indexOf({ flags: { index } }: At): Promise<ScanOptions['index']> {
+  if (index === undefined) return undefined
+  return (await import('../fingerprints-file.ts')).fingerprintsIn(index)
 }
 
 function rulesIn({ rules }: Setup): number {

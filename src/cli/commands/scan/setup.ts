@@ -1,7 +1,7 @@
 /** What a scan is told by files that lie about: configurations, baselines, what other tools ignore. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type Accepted } from '../../../scan/accepted.ts'
+import type { Accepted } from '../../../scan/accepted.ts'
 import {
   type Baseline,
   BASELINE_FILE,
@@ -10,8 +10,8 @@ import {
   parseGitleaksIgnore,
   parseSecretsBaseline,
 } from '../../../scan/baseline.ts'
-import { type ScanConfig } from '../../../scan/config/read-config.ts'
-import { type ScannerOptions } from '../../../scan/scan.ts'
+import type { ScanConfig } from '../../../scan/config/read-config.ts'
+import type { ScannerOptions } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, flag } from '../../command.ts'
 import { folderOf } from './sources.ts'
@@ -52,7 +52,7 @@ async function rulesOf({ flags, io }: At, start: string): Promise<ScannerOptions
   const file = flags.config ?? (flags['no-config'] ? undefined : findUp(CONFIGS, start))
   if (file === undefined) return undefined
   // Where there is no configuration, what reads one is not loaded: a hook is quicker.
-  const { ConfigRefused, readConfig } = await import('../../../scan/config/read-config.ts')
+  const { ConfigRefused, readConfig } = await reader(file)
   const problems: string[] = []
   let options: ScanConfig
   try {
@@ -69,6 +69,18 @@ async function rulesOf({ flags, io }: At, start: string): Promise<ScannerOptions
   for (const problem of problems) io.stderr.write(`scan: ${file}: without ${problem}\n`)
   const name = import.meta.url.endsWith('.ts') ? 'config-rules.ts' : 'config-rules.js'
   return { module: new URL(`../../../scan/config/${name}`, import.meta.url).href, options }
+}
+
+/** In a bare clone, as a hook may be run from, the one package that this needs is not there. */
+async function reader(file: string) {
+  try {
+    return await import('../../../scan/config/read-config.ts')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new CliError(`${file} cannot be read: the package smol-toml is not installed`, {
+      hint: 'run npm ci --omit=dev where coffer is; or -no-config',
+    })
+  }
 }
 
 function acceptedFor({ flags }: At, start: string): Accepted {
