@@ -6,7 +6,8 @@ import { alterThenStore, fakeSubject } from './fake-subject.ts'
 import { type RotationResult, simulateRotation } from './simulate.ts'
 import { type MakeSubject } from './subject.ts'
 
-const RUNS = 300
+/** Thirty more run on real databases: test/e2e/rotation-torture.test.ts. */
+const RUNS = 270
 const STEPS = 30
 
 type Many = { runs: number; subject: MakeSubject; servedOnly?: boolean }
