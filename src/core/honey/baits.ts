@@ -71,38 +71,50 @@ export async function removeBait(tx: Tx, scope: Scope, name: string): Promise<vo
 /** A request, or a part of one, that has touched a bait. */
 export type Found = { readonly ref: BaitRef; readonly turn: Turn }
 
-const tables = new WeakMap<BaitIndex, ReadonlyMap<string, BaitRef>>()
+type Table = { readonly byKey: ReadonlyMap<string, BaitRef>; readonly kinds: ReadonlySet<BaitKind> }
+const tables = new WeakMap<BaitIndex, Table>()
+
+function tableOf(index: BaitIndex): Table {
+  let table = tables.get(index)
+  if (!table) {
+    const byKey = new Map(Object.entries(index.refs))
+    table = { byKey, kinds: new Set([...byKey.values()].map(({ of }) => of)) }
+    tables.set(index, table)
+  }
+  return table
+}
 
 /** What a request has touched, whether or not it was let in: each bait once. */
 export function touchedBy(turn: Turn, index: BaitIndex): Found[] {
-  let table = tables.get(index)
-  if (!table) tables.set(index, (table = new Map(Object.entries(index.refs))))
-  const found = new Map<BaitRef, Turn>()
-  for (const key of keysOf(turn)) {
-    const ref = table.get(key)
-    if (ref) found.set(ref, turn)
+  const { byKey, kinds } = tableOf(index)
+  const found: Found[] = []
+  const look = (key: string | undefined, by: Turn) => {
+    const ref = key === undefined ? undefined : byKey.get(key)
+    if (ref && !found.some((known) => known.ref === ref)) found.push({ ref, turn: by })
   }
-  for (const part of turn.parts) {
-    const key = pathKey(part)
-    const ref = key === undefined ? undefined : table.get(key)
-    if (ref && !found.has(ref)) found.set(ref, part)
+  if (kinds.has('token')) look(keyOfToken(turn), turn)
+  if (kinds.has('approle')) look(keyOfLogin(turn), turn)
+  if (kinds.has('kv')) {
+    look(keyOfPath(turn), turn)
+    for (const part of turn.parts) look(keyOfPath(part), part)
   }
-  return [...found].map(([ref, by]) => ({ ref, turn: by }))
+  return found
 }
 
-function* keysOf(turn: Turn): Generator<string> {
-  const { token, request, mount } = turn
-  // A token that has ended, or was never whole, still says which one it would be.
+/** A token that has ended, or was never whole, still says which one it would be. */
+function keyOfToken({ token, request }: Turn): string | undefined {
   const accessor = token?.accessor || (request.token && accessorOf(request.token))
-  if (accessor) yield tokenKey(accessor)
-  const roleId = turn.kind === 'login' && request.data['role_id']
-  if (mount && typeof roleId === 'string') yield approleKey(mount, roleId)
-  const path = pathKey(turn)
-  if (path !== undefined) yield path
+  return accessor ? tokenKey(accessor) : undefined
+}
+
+function keyOfLogin({ kind, mount, request }: Turn): string | undefined {
+  if (kind !== 'login' || !mount) return undefined
+  const roleId = request.data['role_id']
+  return typeof roleId === 'string' ? approleKey(mount, roleId) : undefined
 }
 
 /** Every endpoint of a secret (its data, its metadata, its versions …) captures the secret's path. */
-function pathKey({ mount, match, path }: Turn): string | undefined {
+function keyOfPath({ mount, match, path }: Turn): string | undefined {
   if (!mount) return undefined
   const { captures } = match ?? mount.routes.match(path.slice(mount.entry.path.length)) ?? {}
   const captured = captures?.['path']
