@@ -3,8 +3,8 @@ import { parseJson } from '../lib/json.ts'
 
 /** Larger entries are decoded anew at each read: the cache is for the many small ones. */
 const CACHED_BYTES_MAX = 64 * 1024
-/** Every request reads the tables of namespaces and of mounts, however long they are. */
-const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts)$/
+/** Every request reads the tables of namespaces, of mounts and of baits, however long they are. */
+const TABLE = /^(?:ns\/[^/]+\/)?sys\/(?:namespaces|mounts|honey)$/
 export const mayCache = (path: string, bytes: number) =>
   bytes <= CACHED_BYTES_MAX || TABLE.test(path)
 

@@ -36,6 +36,18 @@ export function responseEntry(turn: Turn, device: DeviceView): string {
   )
 }
 
+/** A request that has touched a bait: who asked for what, beside the entries it has anyway. */
+export function honeyEntry(
+  turn: Turn,
+  device: DeviceView,
+  bait: { readonly name: string; readonly kind: string },
+): string {
+  return (
+    `{"time":"${rfc3339(turn.now)}","type":"honey"${askedPart(turn, device)}` +
+    `,"honey":${quote(bait)}${errorPart(turn)}}`
+  )
+}
+
 /** Of an answer that went on for a while: what became of it, in names and numbers of ours. */
 export function endEntry(
   turn: Turn,

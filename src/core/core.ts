@@ -10,6 +10,7 @@ import { Failure } from '../kit/failure.ts'
 import { type Reply } from '../kit/reply.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom, uuid } from '../lib/random.ts'
+import { type Outbound, outbound } from '../lib/outbound.ts'
 import { stackPlaces } from '../lib/stack-places.ts'
 import { BUILD_DATE, VAULT_VERSION } from '../lib/version.ts'
 import { type Awaitable, type Store, StoreConflict } from '../storage/store.ts'
@@ -18,6 +19,7 @@ import { keepCheckpoint } from './audit-witness.ts'
 import { addIdentityMount } from './bootstrap.ts'
 import { type Expiry, expiry } from './expiry.ts'
 import { oidcUpkeep } from './identity/oidc/upkeep.ts'
+import { type Honey, honeyAlarm } from './honey/alarm.ts'
 import { type Announcement, type Keeper, keeper } from './keeper.ts'
 import { settleLeaseCounts } from './lease-counts.ts'
 import { leasesOfToken, startRevoking } from './leases.ts'
@@ -68,6 +70,8 @@ export type CoreOptions = {
   rotationPace?: Pace
   /** Told of what happens to rotations, in the transaction in which it does. */
   rotationEvent?: (tx: Tx, event: RotationEvent) => Promise<void> | void
+  /** How webhooks are sent. */
+  outbound?: Outbound
   /** Changes made before the first request after unsealing (declared audit devices). */
   beforeOpen?: (tx: Tx, core: Core) => Promise<void>
 }
@@ -100,6 +104,8 @@ export type Core = {
   /** Those who watch what happens, in this process. */
   readonly watch: Hub
   readonly rotation: Rotations
+  /** Baits, and what happens when one is touched. */
+  readonly honey: Honey
   readonly engines: readonly Engine[]
   readonly settings: Settings
   readonly startedAt: number
@@ -220,6 +226,7 @@ export function createCore(options: CoreOptions): Core {
         trimEvents({ space: keep.space, clock, keep: options.watch?.keep ?? RETENTION, inTurn }),
     }),
     watch: watchHub(() => core, options.watch?.limits),
+    honey: honeyAlarm(() => core, options.outbound ?? outbound),
     rotation: rotations({
       node,
       clock,
@@ -275,6 +282,7 @@ export function createCore(options: CoreOptions): Core {
     undo: (made) => undo(core, made),
     async close() {
       core.expiry.stop()
+      core.honey.close()
       await core.watch.close()
       core.rotation.stop()
       core.audit.close()

@@ -92,6 +92,7 @@ export async function handle(request: Request, core: Core): Promise<Response> {
   const startedAt = performance.now()
   const done = (turn: Turn): Response => {
     const answer = response(turn)
+    core.honey.look(turn, answer.status)
     core.observe?.(turn, { status: answer.status, seconds: (performance.now() - startedAt) / 1000 })
     return answer
   }

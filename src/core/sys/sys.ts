@@ -6,6 +6,7 @@ import { auditedHeaderEndpoints } from './audited-headers.ts'
 import { authMountsEndpoints } from './auth-mounts.ts'
 import { capabilitiesEndpoints } from './capabilities.ts'
 import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
+import { cofferHoneyEndpoints } from './coffer-honey.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
 import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
@@ -63,6 +64,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...policiesEndpoints(),
       ...cofferKvEndpoints(core),
       ...cofferFingerprintsEndpoints(core),
+      ...cofferHoneyEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferRotateEndpoints(core),
       ...cofferRotateConfigEndpoints(core),
