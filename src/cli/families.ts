@@ -27,6 +27,7 @@ export const FAMILIES: readonly Family[] = [
   { group: 'Everyday', name: 'scan', summary: 'Looks for secrets in files and in git', load: () => import('./commands/scan/scan.ts') },
   { group: 'Everyday', name: 'scrub', summary: 'Takes secrets out of a log on its way', load: () => import('./commands/scrub.ts') },
   { group: 'Everyday', name: 'fingerprints', summary: 'Writes an index by which scan and scrub know your secrets', load: () => import('./commands/fingerprints.ts') },
+  { group: 'Everyday', name: 'leaked', summary: 'Keeps cases of secrets that have leaked', load: () => import('./commands/leaked.ts') },
   { group: 'Everyday', name: 'unwrap', summary: 'Opens a wrapping token, once', load: () => import('./commands/lease.ts') },
   { group: 'Everyday', name: 'run', summary: 'Runs a program with the secrets its environment refers to', load: () => import('./commands/run.ts') },
   { group: 'Everyday', name: 'env', summary: 'Moves and compares environments, from .env files on', load: () => import('./commands/env/env.ts') },

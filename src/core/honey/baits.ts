@@ -72,16 +72,16 @@ export async function removeBait(tx: Tx, scope: Scope, name: string): Promise<vo
 export type Found = { readonly ref: BaitRef; readonly turn: Turn }
 
 type Table = { readonly byKey: ReadonlyMap<string, BaitRef>; readonly kinds: ReadonlySet<BaitKind> }
-const tables = new WeakMap<BaitIndex, Table>()
+/** Every request asks for the same one, and an index that has not changed is the same object. */
+let last: { index: BaitIndex; table: Table } | undefined
 
 function tableOf(index: BaitIndex): Table {
-  let table = tables.get(index)
-  if (!table) {
+  if (last?.index !== index) {
     const byKey = new Map(Object.entries(index.refs))
-    table = { byKey, kinds: new Set([...byKey.values()].map(({ of }) => of)) }
-    tables.set(index, table)
+    const kinds = new Set([...byKey.values()].map(({ of }) => of))
+    last = { index, table: { byKey, kinds } }
   }
-  return table
+  return last.table
 }
 
 /** What a request has touched, whether or not it was let in: each bait once. */

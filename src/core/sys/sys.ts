@@ -9,6 +9,7 @@ import { cofferFingerprintsEndpoints } from './coffer-fingerprints.ts'
 import { cofferHoneyEndpoints } from './coffer-honey.ts'
 import { cofferKvEndpoints } from './coffer-kv.ts'
 import { cofferExplainEndpoints } from './coffer-explain.ts'
+import { cofferLeakedEndpoints } from './coffer-leaked.ts'
 import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
 import { cofferRotateEndpoints } from './coffer-rotate.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
@@ -65,6 +66,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferKvEndpoints(core),
       ...cofferFingerprintsEndpoints(core),
       ...cofferHoneyEndpoints(core),
+      ...cofferLeakedEndpoints(core),
       ...cofferReadEndpoints(core),
       ...cofferRotateEndpoints(core),
       ...cofferRotateConfigEndpoints(core),

@@ -1,0 +1,57 @@
+/** What a scan has found, as reports of leaks: the secrets that an index knew, each once a place. */
+import { CliError } from '../cli-error.ts'
+
+export type Leak = {
+  readonly path: string
+  readonly field: string
+  readonly version: number
+  readonly source: string
+  readonly fingerprint: string
+}
+
+type Finding = {
+  readonly path?: unknown
+  readonly commit?: unknown
+  readonly fingerprint?: unknown
+  readonly vault?: unknown
+}
+
+/** `name` stands before the place of each finding: which repository it is of. */
+export async function leaksIn(
+  lines: AsyncIterable<string>,
+  name: string,
+): Promise<{ leaks: Leak[]; unknown: number }> {
+  const leaks = new Map<string, Leak>()
+  let unknown = 0
+  let number = 0
+  for await (const line of lines) {
+    number++
+    if (line.trim() === '') continue
+    const leak = leakOf(parsed(line, number), name)
+    if (leak) leaks.set(JSON.stringify(leak), leak)
+    else unknown++
+  }
+  return { leaks: [...leaks.values()], unknown }
+}
+
+function parsed(line: string, number: number): Finding {
+  try {
+    return Object(JSON.parse(line)) as Finding
+  } catch {
+    // The text of the line goes nowhere.
+    throw new CliError(`line ${number} is no finding: scan with -format=jsonl`)
+  }
+}
+
+function leakOf({ path, commit, fingerprint, vault }: Finding, name: string): Leak | undefined {
+  const at = Object(vault) as { path?: unknown; field?: unknown; version?: unknown }
+  if (typeof at.path !== 'string' || typeof at.field !== 'string') return undefined
+  const file = typeof commit === 'string' ? `${commit.slice(0, 12)}:${String(path)}` : String(path)
+  return {
+    path: at.path,
+    field: at.field,
+    version: Number(at.version) || 0,
+    source: [name, file].filter((part) => part !== '').join(' '),
+    fingerprint: typeof fingerprint === 'string' ? fingerprint : '',
+  }
+}

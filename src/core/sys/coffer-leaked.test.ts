@@ -1,0 +1,106 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { test } from 'node:test'
+import { rotationHouse } from '../../../test/support/rotation-house.ts'
+import { testCore, type TestCore } from '../../../test/support/test-core.ts'
+import { settled, watch } from '../../../test/support/watching.ts'
+
+const LEAK = { path: 'secret/app/db', field: 'password', version: 3, source: 'shop@4f0c2d9' }
+const report = (made: TestCore, data: Record<string, unknown>, options = {}) =>
+  made.ask('write', 'sys/coffer/leaked', data, options)
+
+async function tokenFor({ ask }: TestCore, policy: string): Promise<string> {
+  await ask('write', 'sys/policies/acl/p', { policy })
+  const { body } = await ask('write', 'auth/token/create', { policies: ['p'], display_name: 'ci' })
+  return (body['auth'] as { client_token: string }).client_token
+}
+
+test('a report that says nothing, or too much, is refused', async () => {
+  const made = await testCore()
+  for (const [data, text] of [
+    [{}, /say what has leaked/],
+    [{ field: 'password', source: 'x' }, /say what has leaked/],
+    [{ fingerprint: 'hunter2' }, /hexadecimal/],
+    [{ fingerprint: 'ab'.repeat(12), field: 'f' }, /need a path/],
+    [{ path: 'secret/app/' }, /not a folder/],
+    [{ path: 'secret/a', version: -1 }, /0 or more/],
+    [{ path: 'secret/a', source: 'x'.repeat(501) }, /500 characters/],
+    [{ path: 'secret/../sys' }, /./],
+  ] as const) {
+    const { status, body } = await report(made, data)
+    equal(status, 400, JSON.stringify(data))
+    match(String(body.errors), text)
+  }
+  equal((await report(made, LEAK, { token: await tokenFor(made, '') })).status, 403)
+})
+
+test('the same secret has one case, with all places it was seen at, until it is closed', async () => {
+  const made = await testCore()
+  const first = (await report(made, LEAK)).body.data!
+  equal(first['new'], true)
+  made.clock.advance(60_000)
+  equal((await report(made, LEAK)).body.data!['new'], false)
+  const other = (await report(made, { ...LEAK, source: 'wiki page 7' })).body.data!
+  deepEqual([other['id'], other['new']], [first['id'], true])
+  const path = `sys/coffer/leaked/${String(first['id'])}`
+  deepEqual((await made.ask('read', path)).body.data, {
+    id: first['id'],
+    path: 'secret/app/db',
+    field: 'password',
+    version: 3,
+    fingerprint: null,
+    reports: 3,
+    opened_time: '2026-01-01T00:00:00Z',
+    last_reported_time: '2026-01-01T00:01:00Z',
+    sources: [
+      { source: 'shop@4f0c2d9', time: '2026-01-01T00:00:00Z', by: 'root' },
+      { source: 'wiki page 7', time: '2026-01-01T00:01:00Z', by: 'root' },
+    ],
+  })
+  const nameless = (await report(made, { fingerprint: 'ab'.repeat(12) })).body.data!
+  const { keys } = (await made.ask('list', 'sys/coffer/leaked')).body.data as { keys: string[] }
+  deepEqual(keys.toSorted(), [String(first['id']), String(nameless['id'])].toSorted())
+  equal((await made.ask('delete', path)).status, 204)
+  equal((await made.ask('read', path)).status, 404)
+  equal((await report(made, LEAK)).body.data!['reports'], 1)
+})
+
+test('those who may read the case or the secret are told, once for each place', async () => {
+  const made = await testCore()
+  const seen = await watch(made, { prefix: '' })
+  const owner = await tokenFor(made, 'path "secret/data/app/*" { capabilities = ["read"] }')
+  const theirs = await watch(made, { prefix: '', token: owner })
+  const { id } = (await report(made, LEAK)).body.data as { id: string }
+  await report(made, LEAK)
+  await settled()
+  const paths = (events: readonly { type: string; path: string }[]) =>
+    events.map(({ type, path }) => `${type} ${path}`)
+  deepEqual(paths(seen.events), [
+    `leak.reported sys/coffer/leaked/${id}`,
+    'leak.reported secret/app/db',
+  ])
+  deepEqual(paths(theirs.events), ['leak.reported secret/app/db'])
+  seen.cut()
+  theirs.cut()
+})
+
+test('rotate=true starts the rotation of the path, for who may start it; the case is open anyway', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  const leak = { path: 'fake/static-creds/app', source: 'x', rotate: true }
+  const may = 'path "sys/coffer/leaked" { capabilities = ["update"] }'
+  const token = await tokenFor(house, may)
+  const refused = await report(house, leak, { token })
+  deepEqual([refused.status, refused.body.data!['rotation']], [200, 'not started'])
+  match(String(refused.body['warnings']), /needs update on sys\/coffer\/rotate\/now\/fake/)
+  const before = (await house.entry('app')).current!.number
+  await house.settle()
+  equal((await house.entry('app')).current!.number, before)
+  await tokenFor(house, `${may} path "sys/coffer/rotate/now/fake/*" { capabilities = ["update"] }`)
+  const started = await report(house, leak, { token })
+  equal(started.body.data!['rotation'], 'started', started.text)
+  await house.settle()
+  equal((await house.entry('app')).current!.number, before + 1)
+  const none = await report(house, { ...leak, path: 'secret/app/db' })
+  deepEqual([none.status, none.body.data!['rotation']], [200, 'not started'])
+  match(String(none.body['warnings']), /no rotation at/)
+})
