@@ -6,6 +6,8 @@ import { envLine, envValues, parseEnvFile } from './env-file.ts'
 
 const ours = (text: string) => Object.fromEntries(envValues(parseEnvFile(text)))
 
+/** Escaped in a URL. */
+const AT = '%40'
 const GOLDEN: Record<string, string> = {
   plain: 'A=1\nB=two words\nC=\nD=  trimmed  \n',
   'spaces and colons':
@@ -31,7 +33,7 @@ const GOLDEN: Record<string, string> = {
   'odd lines': 'nothing\nA\n=1\nB:\nC=1\nD=\n"E"\nF==x\nG= =\n   \nH=1\u2028I=2',
   JSON: `A={"a":"b","c":[1,2]}\nB='{"a": "#"}'\nC="{\\"a\\":1}"`,
   twice: 'A=1\nA=2\nA=3',
-  URL: `A=postgres://u:${'p%40'}@h:1/d?x=y&z#f\nB="postgres://u:p@h/d#f"`,
+  URL: `A=postgres://u:p${AT}@h:1/d?x=y&z#f\nB="postgres://u:p@h/d#f"`,
 }
 
 for (const [name, text] of Object.entries(GOLDEN)) {

@@ -1,5 +1,6 @@
 /** Passwords in addresses, in headers and in the commands that send them. */
 import { readability } from './letter-pairs.ts'
+import { isPublished } from './published.ts'
 import { type Rule } from './rule.ts'
 import { isMasked, looksRandom } from './value.ts'
 
@@ -235,7 +236,7 @@ function isChosen(password: string): boolean {
 
 /** `user:password`, or a token alone, once decoded. */
 function isBasic(encoded: string): boolean {
-  if (isMasked(encoded)) return false
+  if (isMasked(encoded) || isPublished(encoded)) return false
   const text = Buffer.from(encoded, 'base64').toString('latin1')
   const split = text.indexOf(':')
   if (/^[\x20-\x7e]+$/.test(text) && split >= 0) {
@@ -248,7 +249,7 @@ function isBasic(encoded: string): boolean {
 }
 
 function isHeaderToken(token: string): boolean {
-  if (!looksRandom(token) || !/\d/.test(token)) return false
+  if (!looksRandom(token) || !/\d/.test(token) || isPublished(token)) return false
   if (/^[a-f0-9]{32,}$/i.test(token)) return true
   if (/^[a-z]+:\/\/|^\d+$/i.test(token)) return false
   return readability(token) < (token.length < 20 ? 0 : token.length / 8)

@@ -22,6 +22,9 @@ const PASSWORDS = [
   ['mySecret', 'Pass1'],
   ['admin', '123'],
   ['1234', '56'],
+  ['qwerty', '123'],
+  ['Password', '1!'],
+  ['super', 'secret'],
 ].map((parts) => parts.join(''))
 const SECRETS = [
   ['mysecret', 'value'],
@@ -155,6 +158,9 @@ test('the header of a private key is found with a short body, a made up one, or 
       `{"key":"${begin}\\nMIIE\\n"}`,
       `+${begin}\n+MHcCAQEE\n`,
       `KEY=${begin}\nMHcCAQEE\n`,
+      `private_key = "${begin}"`,
+      `${begin}MIIEpAIBAAKCAQEA${footer(kind)}`,
+      `${begin}\n${'q8Zk2mVb'.repeat(2)}x/4W7${'rT9pL3'.repeat(2)}AAbQ+Jk2Lm3Nn4Op5\n${footer(kind)}`,
     ])
       equal(ids(text).length, 1, text)
   }

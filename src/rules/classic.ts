@@ -64,9 +64,9 @@ export const CLASSIC: readonly Rule[] = [
     place: 'keyword',
     keywords: ['-----begin'],
     pattern:
-      /-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,9}(?:$|\\{1,4}[nr]|\r?\n))/,
+      /-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,9}(?:$|\\{1,4}[nr]|\r?\n|["'`]|M[A-I]|b3Bl))/,
     check: (_secret, { input, index, 0: header }) =>
-      beginsLine(input, index) && goesOn(input, index + header.length),
+      isKeyBegun(before(input, index), input.slice(index + header.length, index + 600)),
     glued: true,
     generic: true,
     severity: 'medium',
@@ -111,22 +111,34 @@ export const CLASSIC: readonly Rule[] = [
   },
 ]
 
-/** Before the header: nothing on its line but space, the sign of a changed line, or what assigns it. */
-function beginsLine(text: string, at: number): boolean {
-  const line = text.slice(Math.max(0, at - 120), at).replace(/^[^]*[\r\n]/, '')
-  return /^[ \t]{0,80}[+>-]?[ \t]{0,80}$|[=:(,][ \t]{0,9}(?:[bru]{0,2}\\?["'`]{1,3})?$/i.test(line)
-}
+/** What stands before it on its line. */
+const before = (text: string, at: number) =>
+  text.slice(Math.max(0, at - 120), at).replace(/^[^]*[\r\n]/, '')
 
-/** After it: a short line as a key has them, or the end of the text. */
-function goesOn(text: string, at: number): boolean {
-  const ahead = text.slice(at, at + 600).replaceAll(HEADERS, '$1')
+/**
+ * Whether a key follows: in a line of its own, or in a string that goes on or whose name says that
+ * it is a key. A string that is the header and nothing else belongs to a program that reads keys.
+ */
+function isKeyBegun(line: string, after: string): boolean {
+  if (!ALONE.test(line) && !ASSIGNED.test(line)) return false
+  if (/^["'`]/.test(after)) {
+    if (NAMED.test(line)) return true
+    if (!SEAM.test(after)) return false
+  }
+  const ahead = after.replaceAll(HEADERS, '$1')
   const inner = ahead.slice(GAP.exec(ahead)?.[0].length ?? 0)
   if (inner === '') return true
   const [body = '', next = ''] = /^([A-Za-z0-9+/=]{3,})([^]?)/.exec(inner)?.slice(1) ?? []
-  // A whole line of a key would have been found as one, were its first bytes those of a key.
-  if (body.length < 3 || body.length > 40 || isPlaceholder(body)) return false
-  return next === '' || /[\r\n\\"'`]/.test(next) || (next === '.' && /^(?:M[A-I]|b3Bl)/.test(body))
+  if (body === '' || isPlaceholder(body) || /^[a-f0-9]{32,}$/.test(body)) return false
+  if (next === '.') return /^(?:M[A-I]|b3Bl)/.test(body)
+  return next === '' || /[\r\n\\"'`-]/.test(next)
 }
+/** Space, the sign of a changed line, or what assigns the string that the header begins. */
+const ALONE = /^[ \t]{0,80}[+>-]?[ \t]{0,80}$/
+const ASSIGNED = /[=:(,][ \t]{0,9}(?:[bru]{0,2}\\?["'`]{1,3})?$/i
+const NAMED =
+  /(?:key|secret)["'\]]{0,2}[ \t]{0,9}(?::[ \t]?\w{1,20} )?[:=]{1,2}>?[ \t]{0,9}[bru]{0,2}["'`]$/i
 const HEADERS = /(\n|\\n)(?:Proc-Type|DEK-Info|Comment|Version|Hash): [ -~]{1,90}?(?=[\r\n\\]|$)/g
-/** Line breaks, real and escaped, and the seam between two strings that are put together. */
+/** The seam between two strings that are put together, and line breaks, real and escaped. */
+const SEAM = /^["'`][ \t]{0,3}[+.,\\]?\s{1,80}["'`]/
 const GAP = /^(?:\s|\\{1,4}[nrt]|["'`][ \t]{0,3}[+.,\\]?\s{0,80}["'`]){0,60}/

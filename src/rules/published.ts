@@ -16,6 +16,15 @@ const HASHES: ReadonlySet<string> = new Set([
   '731fa294d036e54f', // Telegram documentation
   '8be5d113c0871ce1', // examples of one-time passwords
   'd0720d8487947228', // the FIPS check of OpenSSL
+  '6c96130f130ab0d6', // RFC 6749
+  '00cf4c781dc37003', // RFC 6749
+  'ca7459e2b26776de', // RFC 6749
+  'b8e148545b13c78b', // RFC 6750
+  'a71b359a87afde13', // the draft on MAC access tokens
+  'ad71fb4165536675', // OpenID Connect Core
+  '8d567eb88afff34f', // RFC 5849
+  '9d03b692e941d5ac', // RFC 5849
+  'bf145d9380bbe05b', // documentation of PyJWT
 ])
 
 export function isPublished(value: string): boolean {

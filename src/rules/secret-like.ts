@@ -5,7 +5,7 @@
 import { type Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
-import { distinct, entropy, isPlaceholder, isSequence } from './value.ts'
+import { distinct, entropy, isAlgorithm, isMashed, isPlaceholder, isSequence } from './value.ts'
 
 /** How much a name promises: people choose passwords, machines make tokens, many things are keys. */
 export type Promise = 'password' | 'token' | 'key'
@@ -20,7 +20,8 @@ export function isSecretLike(value: string, promise: Promise, at: Assigned): boo
   const name = at.text.slice(at.nameStart, at.nameEnd)
   if (ABOUT.test(name) || TAIL.test(name)) return false
   if (value.length < (promise === 'key' ? 15 : promise === 'token' ? 10 : 8)) return false
-  if (isPlaceholder(value) || isSequence(value) || isCode(value, at)) return false
+  if (isPlaceholder(value) || isSequence(value) || isAlgorithm(value) || isCode(value, at))
+    return false
   if (isPublished(value) || holdsPlaceholder(value) || STRICT.test(name)) return false
   if (promise === 'password') return isPassword(value)
   return isToken(value, promise)
@@ -49,6 +50,11 @@ function isCode(value: string, at: Assigned): boolean {
   // A name of several parts: `gss_krb5_rfc1964_keydata`, `utf-8-bom-only`.
   if (/^[a-z0-9]{1,14}(?:[_-][a-z0-9]{1,14}){2,}$/.test(value) && readability(value) > -5)
     return true
+  if (
+    /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*){3,}$/.test(value) &&
+    readability(value) * 3 > -value.length
+  )
+    return true
   // The token of a badge is in the page that shows the badge.
   if (at.text.slice(at.nameStart - 5, at.nameStart) === '.svg?') return true
   if (/^\d{4}-\d\d-\d\d|^v?\d+\.\d+\.\d+|^sha\d{1,3}[-:]|^\$\d?[a-z]?\$/.test(value)) return true
@@ -74,7 +80,7 @@ function isPassword(value: string): boolean {
 
 /** Made by machines: letters and digits that follow no language. */
 export function isToken(value: string, promise: Promise): boolean {
-  if (/[^\x21-\x7e]/.test(value) || distinct(value) < 8) return false
+  if (/[^\x21-\x7e]/.test(value) || distinct(value) < 8 || isMashed(value)) return false
   const bits = entropy(value)
   if (bits < Math.min(3.2, Math.log2(value.length) * 0.72)) return false
   // The letters of hex are too few to read like words.

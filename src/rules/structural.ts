@@ -1,4 +1,5 @@
 /** Keys and signed tokens that no provider owns but whose form says what they are. */
+import { isPublished } from './published.ts'
 import { type Rule } from './rule.ts'
 import { isMasked } from './value.ts'
 
@@ -105,6 +106,7 @@ function isPrivateKey(pem: string): boolean {
 
 /** The header must say how it is signed; where it cannot be read, all three parts must be there. */
 function isJwt(token: string): boolean {
+  if (isPublished(token)) return false
   const [header = '', payload = '', signature] = token.split('.')
   const text = Buffer.from(header, 'base64url').toString('latin1')
   if (/^\{.*"(?:alg|typ|kid|enc|crv)"/s.test(text))

@@ -8,7 +8,7 @@ import { type Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
 import { holdsPlaceholder, STRICT } from './secret-like.ts'
-import { distinct, isMasked, isPlaceholder } from './value.ts'
+import { distinct, isAlgorithm, isMashed, isMasked, isPlaceholder } from './value.ts'
 
 /** What the name must end with. The first group: a person chooses it. */
 const NAME = /(?:(pass(?:word|wd|phrase))|secret|token|api[_-]?key)$/i
@@ -57,9 +57,9 @@ function isBareLine({ text, operator, nameStart, nameEnd, start, end }: Assigned
   return glued ? /^(?:["'\s]|$)/.test(after) : /^[ \t]*(?:[#\r\n]|$)/.test(after)
 }
 
-/** Placeholders, templates and forms; the word fake alone does not unmake what has a number. */
+/** Placeholders, templates and forms; two words of them do not unmake what has a number. */
 function isNothing(value: string): boolean {
-  const plain = /\d{3}/.test(value) ? value.replace(/fake/i, '') : value
+  const plain = /\d{3}/.test(value) ? value.replace(/fake|qwerty/i, '') : value
   if (isMasked(value) || isPlaceholder(plain) || holdsPlaceholder(value)) return true
   // What a provider has published is for the rule of that provider to judge.
   if (isPublished(value)) return true
@@ -84,11 +84,9 @@ function isElsewhere(value: string): boolean {
       value,
     ) ||
     /^\d{4}-\d\d-\d\d|^v?\d+\.\d+|^[\d.,:_-]+[a-z%]{1,3}$/.test(value) ||
-    ALGORITHMS.test(value)
+    isAlgorithm(value)
   )
 }
-const ALGORITHMS =
-  /^(?:latin|iso|utf|base|sha|md|aes|rsa|[hrep]s|oauth|pkcs|argon|bcrypt|scrypt|pbkdf|x|ed|curve|secp|prime|windows|win|u?int|float|rfc)[-_]?\d+[-_]?(?:[a-z]{1,8}|\d{1,4})?(?:[-_][a-z0-9]{1,10}){0,2}$/i
 
 /** `mysecretvalue`, `topsecret99`, `SuperSecretPassword`: who writes so means a secret. */
 const isCompound = (value: string) =>
@@ -119,6 +117,6 @@ const TELLING =
 
 /** A token: letters with three figures, or figures in several places. */
 function isNumbered(value: string): boolean {
-  if (!/[A-Za-z]/.test(value) || isName(value)) return false
+  if (!/[A-Za-z]/.test(value) || isName(value) || isMashed(value)) return false
   return figuresIn(value) >= 3 || /\d.*[A-Za-z].*\d/.test(value)
 }

@@ -10,7 +10,7 @@ import {
 import { readability } from './letter-pairs.ts'
 import { hasNestedRepeats, longestMatch } from './pattern-length.ts'
 import { expandSample } from './sample.ts'
-import { isMasked, isPlaceholder, isSequence, looksRandom } from './value.ts'
+import { isAlgorithm, isMashed, isMasked, isPlaceholder, isSequence, looksRandom } from './value.ts'
 
 test('isPlaceholder() knows what is written where a secret comes later', () => {
   for (const text of [
@@ -78,6 +78,20 @@ test('isMasked() and isSequence() know values that were typed', () => {
       !isMasked('aab3kQ92'),
   )
   ok(isSequence('0123456789ABCDEF') && isSequence('abcdefgh') && !isSequence('q8Zk2mVb'))
+})
+
+test('isMashed() knows the middle row of the keyboard, and takes no hex for it', () => {
+  ok(isMashed('lsdkfol23w54jlksdef') && isMashed('sdf23gh09') && isMashed('askfjh234as9sd8'))
+  ok(!isMashed('hunter2') && !isMashed('q8zk2mvb') && !isMashed('Asdfgh12'))
+  for (let seed = 0; seed < 300; seed++)
+    for (const recipe of ['{h24}', '{h40}', '{B20}'])
+      ok(!isMashed(expandSample(recipe, String(seed))), recipe)
+})
+
+test('isAlgorithm() knows names that have numbers in them', () => {
+  for (const name of ['sha256', 'utf-16le', 'aes-256-gcm', 'base64url', 'secp256k1', 'hs256'])
+    ok(isAlgorithm(name), name)
+  ok(!isAlgorithm('hunter2') && !isAlgorithm('sha256:9f8a7b6c5d4e3f2a1b0c'))
 })
 
 // Computed with Python: zlib.crc32, int.to_bytes, by hand for the alphabets.

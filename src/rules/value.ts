@@ -62,6 +62,20 @@ export function isSequence(value: string): boolean {
   return steps * 4 >= (value.length - 1) * 3
 }
 
+/** `lsdkfol23j`: a hand that lay on the middle row of the keyboard and moved its fingers. */
+export function isMashed(value: string): boolean {
+  const letters = value.replaceAll(/\d/g, '')
+  // Hexadecimal has three letters of that row, and no other.
+  if (!/^[a-z]{5,20}$/.test(letters) || !/[ghjkls]/.test(letters)) return false
+  const home = letters.replaceAll(/[^asdfghjkl]/g, '').length
+  return letters.length < 7 ? home === letters.length : home * 4 >= letters.length * 3
+}
+
+/** `utf-16le`, `sha256`, `aes-256-gcm`: names that have numbers in them. */
+export const isAlgorithm = (value: string): boolean => ALGORITHMS.test(value)
+const ALGORITHMS =
+  /^(?:latin|iso|utf|base|sha|md|aes|rsa|[hrep]s|oauth|pkcs|argon|bcrypt|scrypt|pbkdf|x|ed|curve|secp|prime|windows|win|u?int|float|rfc)[-_]?\d+[-_]?(?:[a-z]{1,8}\d?|\d{1,4})?(?:[-_][a-z0-9]{1,10}){0,2}$/i
+
 /**
  * Whether a value may be a provider's: no placeholder, and not read like words. For values that a
  * name and a form have pointed to already.
