@@ -6,11 +6,11 @@ import { tenants } from '../../../test/support/namespaces.ts'
 import { settled, watch } from '../../../test/support/watching.ts'
 import { webServer, type WebRequest } from '../../../test/support/web-server.ts'
 
-const SECRET = 'bait-Value-8c1f'
+const PLANTED = 'bait-Value-8c1f'
 const touches = (made: TestCore) => made.logs.filter((line) => line.includes('was touched'))
 
 async function baited(made: TestCore, more: Record<string, unknown> = {}): Promise<void> {
-  const data = { data: { password: SECRET } }
+  const data = { data: { password: PLANTED } }
   equal((await made.ask('write', 'secret/data/app/old-root', data)).status, 200)
   const bait = { kind: 'kv', path: 'secret/app/old-root', note: 'from the wiki', ...more }
   const set = await made.ask('write', 'sys/coffer/honey/wiki', bait)
@@ -128,7 +128,7 @@ test('every way to a secret is a touch, also one that is refused; what lies besi
   }
   for (const part of ['data', 'metadata', 'subkeys'])
     await loud('read', `secret/${part}/app/old-root`)
-  await loud('write', 'secret/data/app/old-root', { data: { password: SECRET } })
+  await loud('write', 'secret/data/app/old-root', { data: { password: PLANTED } })
   await loud('write', 'secret/undelete/app/old-root', { versions: [1] })
   await loud('read', 'secret/data/app/old-root', {}, { token: undefined })
   await loud('read', 'secret/data/app/old-root', {}, { token: 'hvs.none' })
@@ -141,7 +141,7 @@ test('every way to a secret is a touch, also one that is refused; what lies besi
 test('who touches a bait is told of everywhere but in the answer', async () => {
   const made = await testCore()
   await baited(made)
-  const plain = await made.ask('write', 'secret/data/app/plain', { data: { password: SECRET } })
+  const plain = await made.ask('write', 'secret/data/app/plain', { data: { password: PLANTED } })
   equal(plain.status, 200)
   const { token, accessor } = await tokenFor(
     made,
@@ -250,7 +250,7 @@ test('the webhook is told, signed, and again until it has taken it; the caller d
       `${String(headers['x-coffer-timestamp'])}.${body}`,
     )
     equal(headers['x-coffer-signature'], `sha256=${mac.digest('hex')}`)
-    ok(!body.includes(SECRET) && !body.includes(made.root) && !body.includes('the-key'))
+    ok(!body.includes(PLANTED) && !body.includes(made.root) && !body.includes('the-key'))
   }
   const told = JSON.parse(retried!.body) as { bait: object; touches: Record<string, unknown>[] }
   deepEqual(told.bait, {
