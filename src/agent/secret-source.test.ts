@@ -23,7 +23,7 @@ function house(lease: Partial<Reply> = {}, mount?: Record<string, unknown>) {
   const client = {
     async read(path: string) {
       if (path.startsWith('sys/internal/')) {
-        if (mount) return replyOf(mount as Reply['data'])
+        if (mount) return replyOf(mount)
         throw new InvalidRequestError({ hint: 'no' })
       }
       if (fake.fails) throw fake.fails
@@ -49,7 +49,7 @@ function house(lease: Partial<Reply> = {}, mount?: Record<string, unknown>) {
     changes: 0,
     errors: 0,
     path: new Promise<string>(() => {}),
-    tell: (_: string) => {},
+    tell: (path: string): unknown => path,
   }
   const listen = () => {
     told.path = new Promise((done) => (told.tell = done))

@@ -9,7 +9,7 @@ import { idOf, storedAt } from '../../../src/core/rotation/record.ts'
 import { type Pace } from '../../../src/core/rotation/pace.ts'
 import { type Core } from '../../../src/core/core.ts'
 import { type Endpoint, type Engine } from '../../../src/kit/engine.ts'
-import { type Reply, reply } from '../../../src/kit/reply.ts'
+import { type Reply } from '../../../src/kit/reply.ts'
 import { type RotationJob, type RotationKind } from '../../../src/kit/rotation.ts'
 import database from '../../../src/secrets/database/engine.ts'
 import { ENGINES } from '../../../src/server/builtin.ts'
@@ -41,7 +41,7 @@ const MISSED_SECONDS = 3
 
 const armed = new Map<string, Fault>()
 const waiting = new Map<number, () => void>()
-let core: Core | undefined
+const running: { core?: Core } = {}
 let asked = 0
 let fullUntil = 0
 /** The record whose next write is hit. */
@@ -71,10 +71,12 @@ async function strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
     case 'full':
       fullUntil = Date.now() + fault.size
       return act()
-    default:
+    case 'drop':
+    case 'partition':
+    case 'slow':
       await ask({ what: 'proxy', fault })
-      return act()
   }
+  return act()
 }
 
 function aroundOf(job: RotationJob): Around {
@@ -91,7 +93,7 @@ function aroundOf(job: RotationJob): Around {
     const done = await act()
     armed.delete(target)
     const id = idOf(job.mount.uuid, `static-creds/${job.name}`)
-    atWrite = { key: core!.keeper.space!.keyOf(storedAt(undefined, id)), fault }
+    atWrite = { key: running.core!.keeper.space!.keyOf(storedAt(undefined, id)), fault }
     return done
   }
 }
@@ -140,7 +142,7 @@ function quick(endpoint: Endpoint): Endpoint {
       const { rules } = given.rotation
       const missed = rules.undoWindowSeconds === MISSED_SECONDS
       const own = missed ? { ...RULES, undoWindowSeconds: MISSED_SECONDS } : RULES
-      return reply({ ...given, rotation: { ...given.rotation, rules: own } })
+      return Object.assign(given, { rotation: { ...given.rotation, rules: own } })
     },
   }
 }
@@ -190,7 +192,7 @@ const options = {
   rotationPace: PACE,
 } as const
 const opened = openCore(options)
-core = opened.core
-faulty(core)
+running.core = opened.core
+faulty(opened.core)
 await serve(opened, options)
 process.send!({ what: 'ready' })
