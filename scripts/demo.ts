@@ -16,6 +16,7 @@ import {
   startServer,
   type TestServer,
 } from '../test/support/server.ts'
+import { passwordIsRotated } from './demo-rotation.ts'
 import { type App, createStage, type Stage, startApp } from './demo-stage.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -64,6 +65,7 @@ export async function demo({ write, color = false }: DemoOptions): Promise<DemoR
     await stagingIsRefused(play)
     await nothingIsInClear(play)
     await newVersionArrives(play, app)
+    await passwordIsRotated(play)
     await revokedIdIsRefused(play)
     await serverIsKilled(play, app)
     await appStops(play, app)

@@ -17,7 +17,7 @@ export type FaultProxy = AsyncDisposable & {
 const SLOW_PIECE_MS = 120
 
 export async function faultProxy(port: number): Promise<FaultProxy> {
-  const pairs = new Set<{ client: Socket; upstream: Socket }>()
+  const open = new Set<Socket>()
   let dropIn = 0
   let slowUntil = 0
   let frozen: { until: number; over: Promise<void>; lost: boolean } | undefined
@@ -55,10 +55,12 @@ export async function faultProxy(port: number): Promise<FaultProxy> {
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port, host: '127.0.0.1', noDelay: true })
     const pair = { client, upstream }
-    pairs.add(pair)
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+    }
     pipe(client, upstream, pair)
     pipe(upstream, client, pair)
-    upstream.once('close', () => pairs.delete(pair))
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
 
@@ -82,7 +84,7 @@ export async function faultProxy(port: number): Promise<FaultProxy> {
       return frozen === undefined && Date.now() >= slowUntil
     },
     async [Symbol.asyncDispose]() {
-      for (const pair of pairs) reset(pair)
+      for (const socket of open) socket.destroy()
       await new Promise((done) => server.close(done))
     },
   }
