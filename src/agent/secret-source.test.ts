@@ -37,7 +37,9 @@ function house(lease: Partial<Reply> = {}, mount?: Record<string, unknown>) {
     async *watch(prefix: string, { signal, onState }: WatchOptions) {
       watches.push(prefix)
       onState?.(true)
-      for (let path = await told.path; !signal?.aborted; path = await told.path) {
+      while (true) {
+        const path = await told.path
+        if (signal?.aborted) return
         listen()
         yield { id: '1', type: 'kv.write', path, time: '' }
       }
