@@ -14,7 +14,7 @@ const pool = await rotatingPg(pg, reference, {
 })
 
 let [connections, errors, login] = [0, 0, '']
-let running = true
+const stop = new AbortController()
 
 /** A new connection, some work, and away with it. */
 async function work(): Promise<void> {
@@ -23,8 +23,9 @@ async function work(): Promise<void> {
     try {
       const { rows } = await client.query<{ login: string }>('SELECT session_user AS login')
       connections++
-      if (rows[0]!.login !== login) {
-        login = rows[0]!.login
+      const [row] = rows
+      if (row && row.login !== login) {
+        login = row.login
         console.log(`new connections log in as ${login}`)
       }
       await client.query('SELECT pg_sleep(0.02)')
@@ -38,12 +39,12 @@ async function work(): Promise<void> {
 }
 
 async function worker(): Promise<void> {
-  while (running) await work()
+  while (!stop.signal.aborted) await work()
 }
 
 console.log('under load')
 const workers = [worker(), worker(), worker()]
-process.once('SIGTERM', () => void (running = false))
+process.once('SIGTERM', () => stop.abort())
 await Promise.all(workers)
 await pool.end()
 console.log(`${connections} connections, ${errors} errors`)
