@@ -13,8 +13,8 @@ export function canaries(random: Seeded) {
   return {
     made,
     /** Of letters and digits only, for where nothing else may stand. */
-    plain: () => made[made.push(word(random, 24)) - 1]!,
-    next(): string {
+    plain: (): string => made[made.push(word(random, 24)) - 1]!,
+    next: (): string => {
       const odd = made.length % 2 === 1
       const text = odd ? `${word(random, 10)}"&/+é ${word(random, 10)}` : word(random, 24)
       made.push(text)
