@@ -6,6 +6,7 @@ import { bitRot } from './bit-rot.ts'
 import { cannotInject, diskErrors } from './disk-errors.ts'
 import { diskFull } from './disk-full.ts'
 import { EARLY, killLoop } from './kill-loop.ts'
+import { leakHunt } from './leak-hunt.ts'
 import { newHome, open } from './process.ts'
 import { races } from './race.ts'
 import { type Ask, recordHistories, violations, withStaleRead } from './registers.ts'
@@ -121,6 +122,14 @@ async function exactlyOnce({ tell }: Asked): Promise<Outcome> {
   return { pass: wrong.length === 0, numbers }
 }
 
+const CANARIES = 10_000
+
+async function hunted({ seed, tell }: Asked): Promise<Outcome> {
+  const { hits, ...counts } = await leakHunt({ canaries: CANARIES, seed, tell })
+  const numbers = { ...counts, hits: hits.length, findings: few(hits) }
+  return { pass: hits.length === 0 && counts.controlsFound === counts.controls, numbers }
+}
+
 export const TRIALS: readonly Trial[] = [
   { id: 'T01', about: 'kill -9 during acknowledged writes', run: killed },
   { id: 'T03', about: 'errors of the disk', cannot: cannotInject, run: ioErrors },
@@ -128,4 +137,5 @@ export const TRIALS: readonly Trial[] = [
   { id: 'T05', about: 'flipped bits and swapped values', run: rotten },
   { id: 'T07', about: 'linearizability over two workers', run: linearizable },
   { id: 'T12', about: 'what can be used once, raced for', run: exactlyOnce },
+  { id: 'T23', about: 'canaries in what the server, client and commands write', run: hunted },
 ]

@@ -10,6 +10,7 @@ export type Leak = {
 }
 
 type Finding = {
+  readonly rule?: unknown
   readonly path?: unknown
   readonly commit?: unknown
   readonly fingerprint?: unknown
@@ -34,13 +35,15 @@ export async function leaksIn(
   return { leaks: [...leaks.values()], unknown }
 }
 
+/** The text of a line goes nowhere, nor does what the parser says of it. */
 function parsed(line: string, number: number): Finding {
   try {
-    return Object(JSON.parse(line)) as Finding
+    const finding = Object(JSON.parse(line)) as Finding
+    if (typeof finding.rule === 'string') return finding
   } catch {
-    // The text of the line goes nowhere.
-    throw new CliError(`line ${number} is no finding: scan with -format=jsonl`)
+    // Told below.
   }
+  throw new CliError(`line ${number} is no finding: scan with -format=jsonl`)
 }
 
 function leakOf({ path, commit, fingerprint, vault }: Finding, name: string): Leak | undefined {
