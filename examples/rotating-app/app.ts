@@ -14,7 +14,7 @@ const pool = await rotatingPg(pg, reference, {
 })
 
 let [connections, errors, login] = [0, 0, '']
-let running = true
+const ending = new AbortController()
 
 /** A new connection, some work, and away with it. */
 async function work(): Promise<void> {
@@ -23,8 +23,8 @@ async function work(): Promise<void> {
     try {
       const { rows } = await client.query<{ login: string }>('SELECT session_user AS login')
       connections++
-      if (rows[0]!.login !== login) {
-        login = rows[0]!.login
+      if (rows[0].login !== login) {
+        login = rows[0].login
         console.log(`new connections log in as ${login}`)
       }
       await client.query('SELECT pg_sleep(0.02)')
@@ -38,12 +38,12 @@ async function work(): Promise<void> {
 }
 
 async function worker(): Promise<void> {
-  while (running) await work()
+  while (!ending.signal.aborted) await work()
 }
 
 console.log('under load')
 const workers = [worker(), worker(), worker()]
-process.once('SIGTERM', () => void (running = false))
+process.once('SIGTERM', () => ending.abort())
 await Promise.all(workers)
 await pool.end()
 console.log(`${connections} connections, ${errors} errors`)

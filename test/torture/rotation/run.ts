@@ -85,7 +85,8 @@ export async function tortureRotation(options: TortureOptions): Promise<TortureR
         .write(path)
         .catch(() => {})
       // The answer waits for the step that waits for us; that it was written down is enough.
-      return void (await sleep(100))
+      await sleep(100)
+      return
     }
     const { fault } = asked
     if (asked.what === 'proxy')
@@ -241,7 +242,7 @@ async function oneRun(run: Run): Promise<void> {
       const blocking = now.holders.filter(({ blocks }) => blocks)
       return is(
         `does not converge: ${now.state} ${now.phase} ${now.hold_note} ${now.trouble}; held by ` +
-          `${blocking.map((each) => Object.values(each).join(' ')).join(', ')}`,
+          blocking.map((each) => Object.values(each).join(' ')).join(', '),
       )
     }
   }

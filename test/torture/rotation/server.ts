@@ -41,7 +41,6 @@ const MISSED_SECONDS = 3
 
 const armed = new Map<string, Fault>()
 const waiting = new Map<number, () => void>()
-let core: Core | undefined
 let asked = 0
 let fullUntil = 0
 /** The record whose next write is hit. */
@@ -71,7 +70,9 @@ async function strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
     case 'full':
       fullUntil = Date.now() + fault.size
       return act()
-    default:
+    case 'drop':
+    case 'partition':
+    case 'slow':
       await ask({ what: 'proxy', fault })
       return act()
   }
@@ -91,7 +92,7 @@ function aroundOf(job: RotationJob): Around {
     const done = await act()
     armed.delete(target)
     const id = idOf(job.mount.uuid, `static-creds/${job.name}`)
-    atWrite = { key: core!.keeper.space!.keyOf(storedAt(undefined, id)), fault }
+    atWrite = { key: opened.core.keeper.space!.keyOf(storedAt(undefined, id)), fault }
     return done
   }
 }
@@ -140,6 +141,7 @@ function quick(endpoint: Endpoint): Endpoint {
       const { rules } = given.rotation
       const missed = rules.undoWindowSeconds === MISSED_SECONDS
       const own = missed ? { ...RULES, undoWindowSeconds: MISSED_SECONDS } : RULES
+      // oxlint-disable-next-line no-misused-spread -- what is spread is made a reply again
       return reply({ ...given, rotation: { ...given.rotation, rules: own } })
     },
   }
@@ -190,7 +192,6 @@ const options = {
   rotationPace: PACE,
 } as const
 const opened = openCore(options)
-core = opened.core
-faulty(core)
+faulty(opened.core)
 await serve(opened, options)
 process.send!({ what: 'ready' })
