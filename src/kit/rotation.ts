@@ -174,7 +174,10 @@ export type RotationOrder =
       readonly rules: RotationRules
       /** Known to work already: served as it is, and not changed until the first rotation. */
       readonly imported?: Credential
-      /** Rotate at once; the answer waits until the new credential is served, or says why not. */
+      /**
+       * Rotate at once; the answer waits until the new credential is served, or says why not. One that
+       * serves already is only declared anew.
+       */
       readonly rotate: boolean
     }
   | { readonly act: 'rotate'; readonly kind: string; readonly name: string }

@@ -36,8 +36,8 @@ test('two processes rotate once for all who ask, and go on after a kill', async 
   )
   equal((await api.write(CONFIG, RULES)).status, 204)
   const values = new Set<unknown>()
-  for (const { at } of await everyone(8, () => api.read('secret/data/app'))) {
-    values.add(at('data.data.password'))
+  for (const read of await everyone(8, () => api.read('secret/data/app'))) {
+    values.add(read.at('data.data.password'))
   }
   equal(values.size, 1)
 

@@ -145,3 +145,77 @@ test('fifty who ask at once get one rotation', async () => {
   ok(all.some(({ status }) => status === 200))
   ok(all.every(({ status }) => status === 200 || status === 409))
 })
+
+test('what no endpoint has proven is never served', async () => {
+  const house = await rotationHouse({
+    kind: (target) => ({
+      ...fakeLogins(target),
+      verify: async () => ({ outcome: 'unreachable', why: 'the replica is away' }),
+    }),
+  })
+  await house.declare('app').catch(() => {})
+  await house.pass(1_000)
+  const { state, current, trouble } = await house.entry('app')
+  deepEqual([state, current, trouble], ['VERIFYING', undefined, 'the replica is away'])
+  equal((await house.ask('read', 'fake/static-creds/app')).status, 404)
+})
+
+test('what somebody orders while a step is under way is not overwritten by its outcome', async () => {
+  const during = { act: async () => {} }
+  const house = await rotationHouse({
+    kind: (target) => {
+      const kind = fakeLogins(target)
+      const apply: typeof kind.apply = async (...args) => {
+        await during.act()
+        return kind.apply(...args)
+      }
+      return { ...kind, apply }
+    },
+  })
+  await house.declare('app')
+  const path = 'sys/coffer/rotate/hold/fake/static-creds/app'
+  during.act = async () => {
+    during.act = async () => {}
+    // Not waited for: it wants to tell how the step has ended.
+    void house.ask('write', path, { because: 'stop' })
+    for (let i = 0; i < 50; i++) await new Promise((go) => setImmediate(go))
+  }
+  const { text } = await house.ask('write', 'fake/rotate-role/app')
+  match(text, /is not rotated yet: .*it is on hold/)
+  await house.pass(60)
+  const { state, held, current } = await house.entry('app')
+  deepEqual([state, held?.note, current?.number], ['APPLYING', 'stop', 1])
+  await house.ask('write', 'sys/coffer/rotate/release/fake/static-creds/app', { because: 'go' })
+  await house.pass(10)
+  equal((await house.entry('app')).current?.number, 2)
+})
+
+test('a step that ends after the duty has gone to another is not kept', async () => {
+  const during = { act: async () => {} }
+  const house = await rotationHouse({
+    kind: (target) => {
+      const kind = fakeLogins(target)
+      const apply: typeof kind.apply = async (...args) => {
+        const act = during.act
+        during.act = async () => {}
+        await act()
+        return kind.apply(...args)
+      }
+      return { ...kind, apply }
+    },
+  })
+  await house.declare('app')
+  const next = await house.sibling()
+  next.core.expiry.stop()
+  next.core.rotation.stop()
+  during.act = async () => {
+    house.clock.advance(16_000)
+    await next.core.rotation.pass()
+  }
+  void house.ask('write', 'fake/rotate-role/app')
+  for (let i = 0; i < 200; i++) await new Promise((go) => setImmediate(go))
+  equal((await house.entry('app')).state, 'APPLYING', 'the other one decides what comes of it')
+  await ways(next, house.mount).pass(60)
+  const { current } = await house.entry('app')
+  equal(current?.number, 2)
+})

@@ -1,6 +1,7 @@
 /** The old credential goes when it has been let go, and comes back when it is missed. */
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import { test } from 'node:test'
+import { fakeLogins } from '../../../test/support/fake-engine.ts'
 import { type House, rotationHouse } from '../../../test/support/rotation-house.ts'
 
 const PATH = 'fake/static-creds/app'
@@ -272,3 +273,34 @@ test('readers whose token has ended are forgotten, and those who live are not', 
   await house.pass(130)
   equal((await status(house)).holders.length, 1)
 })
+
+for (const after of [4_000, 5_000, 6_000]) {
+  test(`a holder that appears at the last moment is seen by the transaction (${after} ms)`, async () => {
+    const late = { act: async () => {} }
+    const house = await rotationHouse({
+      kind: (target) => {
+        const kind = fakeLogins(target)
+        const sessions: typeof kind.sessions = async (...args) => {
+          await late.act()
+          return kind.sessions!(...args)
+        }
+        return { ...kind, sessions }
+      },
+    })
+    await house.declare('app')
+    equal((await house.ask('write', 'fake/rotate-role/app')).status, 204)
+    const from = house.clock.now()
+    // The holders have been looked at when the sessions are asked for.
+    late.act = async () => {
+      if (house.clock.now() < from + after) return
+      await ack(house, 'applied', 2, { instance: 'late-1' })
+    }
+    for (let i = 0; i < 20; i++) {
+      await house.pass(1)
+      ok(!house.target.isLocked('app_a'))
+    }
+    const { state, history } = await house.entry('app')
+    equal(state, 'DRAINING')
+    ok(!history.some((line) => line.state === 'SOFT_REVOKED'), 'not even for a moment')
+  })
+}

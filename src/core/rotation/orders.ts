@@ -98,7 +98,8 @@ export async function declare(turn: Turn, core: Core, of: Declaring): Promise<vo
   entry = { ...entry, history: noted(entry, now, before ? 'declared anew' : 'declared') }
   const id = idOf(mount.entry.uuid, path)
   if (order.imported) entry = await imported(turn, of, entry)
-  if (!order.rotate) {
+  // Whoever writes a role again, as tools do that declare everything each time, changes its rules.
+  if (!order.rotate || (before?.current && !order.imported)) {
     saveRotation(scope, entry)
     turn.afterCommit.push(() => core.rotation.wake(entry.namespace, id))
     return

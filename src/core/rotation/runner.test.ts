@@ -44,3 +44,13 @@ test('a rotation while the generation before is held is refused, and says by who
   equal(status, 409)
   match(body.errors![0]!, /generation 1 of "fake\/static-creds\/app" is held by reader root/)
 })
+
+test('a role that is declared again is not rotated again, and is not refused while it is held', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  await house.served('app')
+  await house.ask('write', 'fake/rotate-role/app')
+  await house.declare('app', { rotation_period: '2h' })
+  const { current, timing } = await house.entry('app')
+  deepEqual([current?.number, timing.periodSeconds], [2, 7_200])
+})
