@@ -18,7 +18,8 @@ const RUNS = 30
 
 test('no app and no reader fails a login, whatever breaks in a rotation', skip, async (t) => {
   const seed = freshSeed()
-  const { failed, wrong, faults, ...of } = await tortureRotation({ runs: RUNS, seed, targets })
+  const run = { runs: RUNS, seed, targets, pauseMs: 500 }
+  const { failed, wrong, faults, ...of } = await tortureRotation(run)
   const struck = [...faults.values()].reduce((sum, each) => sum + each, 0)
   t.diagnostic(
     `${of.runs} runs, ${struck} faults of ${faults.size} kinds, ${of.deaths} kills, ` +

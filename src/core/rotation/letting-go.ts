@@ -133,7 +133,9 @@ export async function watchSoftly(work: Work): Promise<Step> {
   }
   const { undoWindowSeconds } = rulesOf(entry.rules, entry.timing)
   const until = entry.softAt + undoWindowSeconds * 1000
-  if (now < until) return { pause: Math.min(until - now, work.pace.holders[0]) }
+  // What is due is looked for once in that time: a pause as long would often be twice as long, and
+  // somebody is locked out meanwhile.
+  if (now < until) return { pause: Math.min(until - now, work.pace.holders[0] / 2) }
   const to = moved(work, 'REVOKED', 'nobody has missed it')
   return entry.released ? { to } : { to, whenLetGo: true }
 }

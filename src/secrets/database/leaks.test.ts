@@ -1,5 +1,5 @@
 /** What a database answers may quote what it was told: no password, verifier or URL comes back. */
-import { match, ok } from 'node:assert/strict'
+import { deepEqual, match, ok } from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { databaseHouse } from '../../../test/support/database-house.ts'
 import { NO_MARIADB, startMariadb } from '../../../test/support/mariadb.ts'
@@ -64,6 +64,32 @@ test('mysql: an error quotes no password', { skip: NO_MARIADB }, async () => {
   }
   await target.close()
 })
+
+test(
+  'a statement that arrives very late finds its session closed',
+  { skip: NO_POSTGRES || NO_MARIADB },
+  async () => {
+    const mariadb = open.use(await startMariadb())
+    const mysql = await openMysql({
+      plugin: '',
+      details: { connection_url: mariadb.template },
+      login: mariadb.superuser,
+      random: systemRandom,
+    })
+    deepEqual(await mysql.query('SELECT @@SESSION.wait_timeout AS seconds'), [{ seconds: 20 }])
+    await mysql.close()
+    const postgres = open.use(await startPostgres())
+    const target = await openPostgres({
+      plugin: '',
+      details: { connection_url: postgres.template },
+      login: postgres.superuser,
+      random: systemRandom,
+    })
+    const shown = await target.sql('SHOW idle_in_transaction_session_timeout')
+    deepEqual(shown, [{ idle_in_transaction_session_timeout: '20s' }])
+    await target.close()
+  },
+)
 
 test(
   'a rollback statement is run when a user was made only in part',

@@ -24,6 +24,8 @@ export type Load = {
   address: string
   token: string
   ports: Partial<Record<TargetName, number>>
+  /** The static role of all targets, where it is not named as its target. */
+  role?: string
   /** Between two connections to one target. */
   pauseMs: number
 }
@@ -40,7 +42,8 @@ type Attempt = () => Promise<void>
 const load = JSON.parse(process.argv[2] ?? '') as Load
 const { address, name, ports, pauseMs } = load
 const host = '127.0.0.1'
-const refOf = (target: TargetName) => `vault://database/static-creds/${target}`
+const pathOf = (target: TargetName) => `database/static-creds/${load.role ?? target}`
+const refOf = (target: TargetName) => `vault://${pathOf(target)}`
 const tell = (message: FromApp) => process.send?.(message)
 let logins = 0
 
@@ -143,7 +146,7 @@ function readerAttempts(): [TargetName, Attempt][] {
 }
 
 async function fetched(target: TargetName): Promise<Login | undefined> {
-  const answer = await fetch(`${address}/v1/database/static-creds/${target}`, {
+  const answer = await fetch(`${address}/v1/${pathOf(target)}`, {
     headers: { 'x-vault-token': load.token, connection: 'close' },
     signal: AbortSignal.timeout(1_500),
   })

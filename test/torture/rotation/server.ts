@@ -41,7 +41,10 @@ const MISSED_SECONDS = 3
 
 const armed = new Map<string, Fault>()
 const waiting = new Map<number, () => void>()
+<<<<<<< HEAD
 const running: { core?: Core } = {}
+=======
+>>>>>>> torture
 let asked = 0
 let fullUntil = 0
 /** The record whose next write is hit. */
@@ -93,7 +96,11 @@ function aroundOf(job: RotationJob): Around {
     const done = await act()
     armed.delete(target)
     const id = idOf(job.mount.uuid, `static-creds/${job.name}`)
+<<<<<<< HEAD
     atWrite = { key: running.core!.keeper.space!.keyOf(storedAt(undefined, id)), fault }
+=======
+    atWrite = { key: opened.core.keeper.space!.keyOf(storedAt(undefined, id)), fault }
+>>>>>>> torture
     return done
   }
 }
@@ -142,7 +149,12 @@ function quick(endpoint: Endpoint): Endpoint {
       const { rules } = given.rotation
       const missed = rules.undoWindowSeconds === MISSED_SECONDS
       const own = missed ? { ...RULES, undoWindowSeconds: MISSED_SECONDS } : RULES
+<<<<<<< HEAD
       return Object.assign(given, { rotation: { ...given.rotation, rules: own } })
+=======
+      // oxlint-disable-next-line no-misused-spread -- what is spread is made a reply again
+      return reply({ ...given, rotation: { ...given.rotation, rules: own } })
+>>>>>>> torture
     },
   }
 }
@@ -192,7 +204,10 @@ const options = {
   rotationPace: PACE,
 } as const
 const opened = openCore(options)
+<<<<<<< HEAD
 running.core = opened.core
+=======
+>>>>>>> torture
 faulty(opened.core)
 await serve(opened, options)
 process.send!({ what: 'ready' })

@@ -73,15 +73,25 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
   let pool: Pool | undefined
   let mariadb: Promise<boolean> | undefined
 
-  async function using<T>(
-    work: (query: Query) => Promise<T>,
-    secrets: (string | undefined)[] = [],
-  ) {
-    pool ??= mysql.createPool({
+  function newPool(): Pool {
+    const made = mysql.createPool({
       ...optionsFor(login),
       // Fewer idle ones than connections would have the driver look for them by a timer without end.
       connectionLimit: numberOf(opening.details, 'max_open_connections', 4),
     })
+    // A statement that a cut network brings much later must find its session closed: by then another
+    // one may have changed the same user.
+    made.pool.on('connection', (connection) => {
+      connection.query(`SET SESSION wait_timeout = ${STATEMENT_MS / 1000}`, () => {})
+    })
+    return made
+  }
+
+  async function using<T>(
+    work: (query: Query) => Promise<T>,
+    secrets: (string | undefined)[] = [],
+  ) {
+    pool ??= newPool()
     let connection
     try {
       connection = await pool.getConnection()

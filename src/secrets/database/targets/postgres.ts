@@ -73,6 +73,8 @@ export async function openPostgres(opening: Opening): Promise<PostgresTarget> {
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,
     statement_timeout: STATEMENT_MS,
+    // A COMMIT that a cut network brings much later must find nothing to commit.
+    idle_in_transaction_session_timeout: STATEMENT_MS,
     keepAlive: true,
   })
   let pool: Pool | undefined
