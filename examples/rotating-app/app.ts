@@ -14,11 +14,7 @@ const pool = await rotatingPg(pg, reference, {
 })
 
 let [connections, errors, login] = [0, 0, '']
-<<<<<<< HEAD
-const stop = new AbortController()
-=======
 const ending = new AbortController()
->>>>>>> torture
 
 /** A new connection, some work, and away with it. */
 async function work(): Promise<void> {
@@ -27,14 +23,8 @@ async function work(): Promise<void> {
     try {
       const { rows } = await client.query<{ login: string }>('SELECT session_user AS login')
       connections++
-<<<<<<< HEAD
-      const [row] = rows
-      if (row && row.login !== login) {
-        login = row.login
-=======
       if (rows[0].login !== login) {
         login = rows[0].login
->>>>>>> torture
         console.log(`new connections log in as ${login}`)
       }
       await client.query('SELECT pg_sleep(0.02)')
@@ -48,20 +38,12 @@ async function work(): Promise<void> {
 }
 
 async function worker(): Promise<void> {
-<<<<<<< HEAD
-  while (!stop.signal.aborted) await work()
-=======
   while (!ending.signal.aborted) await work()
->>>>>>> torture
 }
 
 console.log('under load')
 const workers = [worker(), worker(), worker()]
-<<<<<<< HEAD
-process.once('SIGTERM', () => stop.abort())
-=======
 process.once('SIGTERM', () => ending.abort())
->>>>>>> torture
 await Promise.all(workers)
 await pool.end()
 console.log(`${connections} connections, ${errors} errors`)

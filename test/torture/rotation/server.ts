@@ -9,7 +9,7 @@ import { idOf, storedAt } from '../../../src/core/rotation/record.ts'
 import { type Pace } from '../../../src/core/rotation/pace.ts'
 import { type Core } from '../../../src/core/core.ts'
 import { type Endpoint, type Engine } from '../../../src/kit/engine.ts'
-import { type Reply } from '../../../src/kit/reply.ts'
+import { type Reply, reply } from '../../../src/kit/reply.ts'
 import { type RotationJob, type RotationKind } from '../../../src/kit/rotation.ts'
 import database from '../../../src/secrets/database/engine.ts'
 import { ENGINES } from '../../../src/server/builtin.ts'
@@ -41,10 +41,6 @@ const MISSED_SECONDS = 3
 
 const armed = new Map<string, Fault>()
 const waiting = new Map<number, () => void>()
-<<<<<<< HEAD
-const running: { core?: Core } = {}
-=======
->>>>>>> torture
 let asked = 0
 let fullUntil = 0
 /** The record whose next write is hit. */
@@ -78,8 +74,8 @@ async function strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
     case 'partition':
     case 'slow':
       await ask({ what: 'proxy', fault })
+      return act()
   }
-  return act()
 }
 
 function aroundOf(job: RotationJob): Around {
@@ -96,11 +92,7 @@ function aroundOf(job: RotationJob): Around {
     const done = await act()
     armed.delete(target)
     const id = idOf(job.mount.uuid, `static-creds/${job.name}`)
-<<<<<<< HEAD
-    atWrite = { key: running.core!.keeper.space!.keyOf(storedAt(undefined, id)), fault }
-=======
     atWrite = { key: opened.core.keeper.space!.keyOf(storedAt(undefined, id)), fault }
->>>>>>> torture
     return done
   }
 }
@@ -149,12 +141,8 @@ function quick(endpoint: Endpoint): Endpoint {
       const { rules } = given.rotation
       const missed = rules.undoWindowSeconds === MISSED_SECONDS
       const own = missed ? { ...RULES, undoWindowSeconds: MISSED_SECONDS } : RULES
-<<<<<<< HEAD
-      return Object.assign(given, { rotation: { ...given.rotation, rules: own } })
-=======
       // oxlint-disable-next-line no-misused-spread -- what is spread is made a reply again
       return reply({ ...given, rotation: { ...given.rotation, rules: own } })
->>>>>>> torture
     },
   }
 }
@@ -204,10 +192,6 @@ const options = {
   rotationPace: PACE,
 } as const
 const opened = openCore(options)
-<<<<<<< HEAD
-running.core = opened.core
-=======
->>>>>>> torture
 faulty(opened.core)
 await serve(opened, options)
 process.send!({ what: 'ready' })
