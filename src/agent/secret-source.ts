@@ -163,7 +163,7 @@ export function createSecretSource(options: Options): SecretSource {
     close() {
       closed = true
       for (const { cancel } of kept.values()) cancel()
-      for (const { stop } of pushed.values()) stop()
+      for (const each of pushed.values()) each.stop()
     },
   }
 }

@@ -86,7 +86,7 @@ async function reportAll(at: At, from: string): Promise<void> {
     const secret = await send(at, leak, at.flags.rotate)
     const { id, new: isNew, rotation } = (secret?.data ?? {}) as Record<string, unknown>
     if (isNew === true) opened++
-    for (const warning of secret?.warnings ?? []) at.out.warn(String(warning))
+    for (const warning of secret?.warnings ?? []) at.out.warn(warning)
     if (!at.out.tabular) continue
     const which = `${leak.path}#${leak.field} v${leak.version}`
     at.out.line(
@@ -101,7 +101,7 @@ async function reportAll(at: At, from: string): Promise<void> {
 }
 
 function inputOf({ io }: At, from: string): NodeJS.ReadableStream {
-  if (from === '-') return io.stdin as NodeJS.ReadableStream
+  if (from === '-') return io.stdin
   try {
     statSync(from)
   } catch (error) {

@@ -96,9 +96,11 @@ export function cofferHoneyEndpoints(core: Core): Endpoint[] {
 }
 
 /** An address may be a secret of its own, so no more of it than where it leads. */
-const shown = ({ of, key: _, setAt, webhook, note, ...rest }: Bait) => ({
+const shown = ({ of, path, role, accessor, setAt, webhook, note }: Bait) => ({
   kind: of,
-  ...rest,
+  ...(path !== undefined && { path }),
+  ...(role !== undefined && { role }),
+  ...(accessor !== undefined && { accessor }),
   note,
   set_time: rfc3339(setAt),
   webhook: webhook ? new URL(webhook.url).origin : null,
