@@ -1,6 +1,5 @@
 /** Every route of the server, from the declarations of the engines, with a canary wherever a value may be. */
-import { type Endpoint, type Verb } from '../../src/kit/engine.ts'
-import { ENGINES } from '../../src/server/builtin.ts'
+import { type Endpoint, type Engine, type Verb } from '../../src/kit/engine.ts'
 import { type Api } from '../support/server.ts'
 import { testCore } from '../support/test-core.ts'
 
@@ -56,7 +55,7 @@ const OWN: Record<string, string> = {
   cubbyhole: 'cubbyhole/',
 }
 
-async function mounted(api: Api, { type, class: of, version }: (typeof ENGINES)[number]) {
+async function mounted(api: Api, { type, class: of, version }: Engine) {
   const own = OWN[type]
   if (own !== undefined) return own
   const name = `${type}${version ?? ''}`

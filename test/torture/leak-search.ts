@@ -24,7 +24,7 @@ export function canaries(random: Seeded) {
 }
 
 const word = (random: Seeded, length: number) =>
-  Array.from({ length }, () => random.pick([...DIGITS])).join('')
+  Array.from({ length }, () => DIGITS[random.below(DIGITS.length)]!).join('')
 
 export type Place = { readonly name: string; readonly bytes: Uint8Array }
 

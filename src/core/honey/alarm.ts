@@ -38,11 +38,11 @@ export function honeyAlarm(core: () => Core, outbound: Outbound): Honey {
 
   function raise({ ref, turn }: Found, status: number): void {
     const touch = touchOf(turn, status)
-    const at = core()
-    at.log('warn', lineOf(ref, touch))
-    at.audit
+    const { audit } = core()
+    core().log('warn', lineOf(ref, touch))
+    audit
       .record((device) => honeyEntry(turn, device, { name: ref.name, kind: ref.of }))
-      .catch(() => at.log('error', `the touch of bait "${ref.name}" could not be audited`))
+      .catch(() => core().log('error', `the touch of bait "${ref.name}" could not be audited`))
     const id = `${ref.namespace?.uuid ?? ''}/${ref.name}`
     let own = waiting.get(id)
     if (!own) waiting.set(id, (own = { ref, touches: [], more: 0, busy: false }))
