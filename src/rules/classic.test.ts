@@ -195,6 +195,7 @@ test('tokens with a known prefix are found even if nobody drew them', () => {
       run,
       `${run}AB`,
       run.toUpperCase(),
+      `${run.slice(10)}${run.slice(10, 20)}`,
       ['16C7e42F292c6912E771', '0c838347Ae178B4a'].join(''),
     ])
       equal(ids(`${prefix}_${rest}`).length, 1, rest)

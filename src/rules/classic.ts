@@ -17,7 +17,8 @@ export const CLASSIC: readonly Rule[] = [
     inside: true,
     whole: true,
     keywords: ['password', 'passwd', 'passphrase'],
-    pattern: /^[^\s<>]{6,40}$/,
+    // What cannot pass is turned away here, before anything around it is read.
+    pattern: /^(?=.{0,39}[^A-Za-z_.]|my|our|super|top|very|ultra|[a-z]{8})[^\s<>]{6,40}$/i,
     check: (secret, _match, at) => at !== undefined && isTyped(secret, 'password', at),
     generic: true,
     severity: 'medium',
@@ -41,7 +42,7 @@ export const CLASSIC: readonly Rule[] = [
     inside: true,
     whole: true,
     keywords: ['secret', 'token', 'api_key', 'apikey', 'api-key'],
-    pattern: /^[^\s<>]{8,40}$/,
+    pattern: /^(?=.{0,39}\d|my|our|super|top|very|ultra)[^\s<>]{8,40}$/i,
     check: (secret, _match, at) => at !== undefined && isTyped(secret, 'token', at),
     generic: true,
     severity: 'low',
@@ -86,27 +87,32 @@ export const CLASSIC: readonly Rule[] = [
     },
   },
   {
-    id: 'github-token-form',
-    provider: 'github',
-    title: 'Token in the form of GitHub',
+    id: 'known-prefix',
+    provider: 'generic',
+    title: 'Prefix of a known token before letters that nobody drew',
     place: 'keyword',
-    keywords: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'],
-    pattern: /gh[pousr]_[A-Za-z0-9]{30,80}(?![\w-])/,
+    keywords: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'xoxa-', 'xoxb-', 'xoxp-', 'sk_live_'],
+    pattern:
+      /(?:gh[pousr]_[A-Za-z0-9]{16,80}|xox[abp]-[\w-]{8,200}|sk_live_[A-Za-z0-9]{8,110})(?![\w-])/,
     check: (secret, { input, index }) => {
-      const rest = secret.slice(4)
+      const rest = secret.replace(/^(?:gh._|xox.-|sk_live_)/, '')
+      if (isMasked(rest) || isPlaceholder(rest) || distinct(rest) < 5) return false
       // GitHub's documentation shows one in an answer, and everybody copies that answer.
-      if (
-        isPublished(secret) &&
-        /token_type/.test(input.slice(Math.max(0, index - 120), index + 160))
-      )
-        return false
-      return !isMasked(rest) && !isPlaceholder(rest) && distinct(rest) >= 8 && /\d/.test(rest)
+      const around = input.slice(Math.max(0, index - 120), index + 160)
+      if (isPublished(secret) && around.includes('token_type')) return false
+      return /\d/.test(rest) || (rest.length >= 36 && !rest.includes('-'))
     },
     generic: true,
     severity: 'medium',
     samples: {
-      yes: ['ghp_{d10}{a26}{A2}'],
-      no: ['ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', 'ghp_short', 'xghp_{B38}'],
+      yes: ['ghp_{d10}{a26}{A2}', 'xoxb-{d6}-{l6}', 'sk_live_{d4}{l5}'],
+      no: [
+        'ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',
+        'ghp_short',
+        'xghp_{B38}',
+        'xoxb-your-token',
+        'sk_live_short',
+      ],
     },
   },
 ]
@@ -129,7 +135,8 @@ function isKeyBegun(line: string, after: string): boolean {
   const inner = ahead.slice(GAP.exec(ahead)?.[0].length ?? 0)
   if (inner === '') return true
   const [body = '', next = ''] = /^([A-Za-z0-9+/=]{3,})([^]?)/.exec(inner)?.slice(1) ?? []
-  if (body === '' || isPlaceholder(body) || /^[a-f0-9]{32,}$/.test(body)) return false
+  if (body === '' || distinct(body) < 2 || isPlaceholder(body) || /^[a-f0-9]{32,}$/.test(body))
+    return false
   if (next === '.') return /^(?:M[A-I]|b3Bl)/.test(body)
   return next === '' || /[\r\n\\"'`-]/.test(next)
 }
