@@ -74,8 +74,8 @@ async function strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
     case 'partition':
     case 'slow':
       await ask({ what: 'proxy', fault })
-      return act()
   }
+  return act()
 }
 
 function aroundOf(job: RotationJob): Around {
