@@ -1,8 +1,8 @@
 /**
- * `npm run soak:rotation`: a login of a real PostgreSQL is rotated every two seconds, by the server as
+ * `npm run soak`: a login of a real PostgreSQL is rotated every two seconds, by the server as
  * it is, while apps open new connections through the adapters, and readers read and log in.
  *
- *   npm run soak:rotation -- --minutes 3
+ *   npm run soak -- --minutes 3
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
