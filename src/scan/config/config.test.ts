@@ -66,7 +66,7 @@ test('rules: entropy, secretGroup, path, path alone, disabled, over another', as
   const alone = `[[rules]]\nid="p"\ndescription="A store of keys"\npath='''\\.p12$'''\n`
   const store = await withConfig(alone, { 'key.p12': '\0\0binary', a: 'a' })
   deepEqual(store.places, ['key.p12:1:1'])
-  const off = '[extend]\nuseDefault=true\ndisabledRules=["github-pat"]\n'
+  const off = '[extend]\nuseDefault=true\ndisabledRules=["github-pat","known-prefix"]\n'
   deepEqual((await withConfig(off, { a: tokenOf('one') })).places, [])
   using repo = gitRepo()
   repo.commit({

@@ -40,7 +40,7 @@ const RECIPES = [
   'password = "{B9}!{B6}"',
   'xoxb-{d12}-{d12}-{B24}',
   'postgres://app:{B16}@db.internal/app',
-  '-----BEGIN RSA PRIVATE KEY-----\n{s64}\n{s64}\n{s64}\n-----END RSA PRIVATE KEY-----',
+  '-----BEGIN RSA PRIVATE KEY-----\nMIIEow{s58}\n{s64}\n{s64}\n-----END RSA PRIVATE KEY-----',
 ]
 
 test('no format shows a secret unless it is asked to, whatever stands beside it', () => {
@@ -63,6 +63,8 @@ test('no format shows a secret unless it is asked to, whatever stands beside it'
         // A third of a secret in a row is more than its kind.
         for (const { secret } of findings) {
           const body = secret.replaceAll(/-----[A-Z ]+-----/g, '').trim()
+          // The first line of a key by itself says nothing of the key.
+          if (body === '') continue
           const third = body.slice(5, 5 + Math.max(6, Math.floor(body.length / 3)))
           ok(!out.includes(third), `${format} shows ${third}`)
         }
