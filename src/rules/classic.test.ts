@@ -116,6 +116,12 @@ test('what is written beside such names and is no secret is not found', () => {
     'a-long-secret',
     'set-by-hand',
     'canary-1',
+    'step-1-of-2',
+    'password1',
+    'access-token-2',
+    'mypassword',
+    'carol-password',
+    'shared-with-server',
     'vault://secret/app2#pw',
   ]) {
     for (const name of ['password', 'secret', 'token', 'api_key'])
@@ -139,6 +145,22 @@ test('without quotes only lines of settings count, and only an assignment does',
     `passwordHint: "${value}"`,
   ])
     deepEqual(ids(text), [], text)
+})
+
+test('names that hold no secret, and values that were made to be seen, are not found', () => {
+  const drawn = ['abcd1234', 'efgh5678'].join('')
+  equal(ids(`api_key = "${drawn}"`).length, 1)
+  for (const name of ['csrf_token', 'next_page_token', 'LABEL_STUDIO_API_KEY', 'publicToken'])
+    deepEqual(ids(`${name} = "${drawn}"`), [], name)
+  for (const value of [
+    ['sdlfkj', '452'],
+    ['h480djs', '93hd8'],
+    ['0685bd91', '84jfhq22'],
+  ])
+    deepEqual(ids(`token = "${value.join('')}"`), [], value.join(''))
+  const shown = ['gho', '16C7e42F292c6912E7710c838347Ae178B4a'].join('_')
+  deepEqual(ids(`{"access_token":"${shown}","scope":"repo","token_type":"bearer"}`), [])
+  equal(ids(`{"access_token":"${shown}"}`).length, 1)
 })
 
 test('the header of a private key is found with a short body, a made up one, or none', () => {
@@ -175,7 +197,10 @@ test('what speaks of a header is not found', () => {
     `const BEGIN = "${begin}\\n";\nconst END = "x"`,
     `"${begin}\\n" + body + "\\n${footer('')}"`,
     `/^${begin}\\n([^-]+)/`,
-    `It begins with ${begin}\nand goes on.`,
+    `It begins with ${begin}\nMIIE\n`,
+    `const BEGIN = "${begin}";\nabcdef\n`,
+    `${begin}\n${'0b3d576ba5a108c3'.repeat(4)}\n${footer('')}\n`,
+    `${begin}\nXXXX\n${footer('')}\n`,
     `${begin}\n${footer('')}\n`,
     `${begin}\n...\n${footer('')}\n`,
     `${begin}\nREPLACE ME\n${footer('')}\n`,

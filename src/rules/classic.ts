@@ -127,10 +127,7 @@ const before = (text: string, at: number) =>
  */
 function isKeyBegun(line: string, after: string): boolean {
   if (!ALONE.test(line) && !ASSIGNED.test(line)) return false
-  if (/^["'`]/.test(after)) {
-    if (NAMED.test(line)) return true
-    if (!SEAM.test(after)) return false
-  }
+  if (/^["'`]/.test(after) && NAMED.test(line)) return true
   const ahead = after.replaceAll(HEADERS, '$1')
   const inner = ahead.slice(GAP.exec(ahead)?.[0].length ?? 0)
   if (inner === '') return true
@@ -147,5 +144,4 @@ const NAMED =
   /(?:key|secret)["'\]]{0,2}[ \t]{0,9}(?::[ \t]?\w{1,20} )?[:=]{1,2}>?[ \t]{0,9}[bru]{0,2}["'`]$/i
 const HEADERS = /(\n|\\n)(?:Proc-Type|DEK-Info|Comment|Version|Hash): [ -~]{1,90}?(?=[\r\n\\]|$)/g
 /** The seam between two strings that are put together, and line breaks, real and escaped. */
-const SEAM = /^["'`][ \t]{0,3}[+.,\\]?\s{1,80}["'`]/
 const GAP = /^(?:\s|\\{1,4}[nrt]|["'`][ \t]{0,3}[+.,\\]?\s{0,80}["'`]){0,60}/
