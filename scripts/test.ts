@@ -23,7 +23,8 @@ if (files.length === 0) {
 }
 
 const skips: string[] = []
-const flags = [`--test-concurrency=${availableParallelism()}`, '--test-reporter=spec']
+// Most of what takes long waits: for a process, a clock, a disk.
+const flags = [`--test-concurrency=${availableParallelism() * 2}`, '--test-reporter=spec']
 const child = spawn(process.execPath, ['--test', '--no-warnings', ...flags, ...files], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
