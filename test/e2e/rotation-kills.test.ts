@@ -20,7 +20,7 @@ const POINTS = [
   ['revoke', 'kill-after'],
 ] as const
 /** Six kills for each: COFFER_ROLES=17 is a hundred rotations. */
-const ROLES = Array.from({ length: Number(process.env['COFFER_ROLES'] ?? 5) }, (_, n) => `r${n}`)
+const ROLES = Array.from({ length: Number(process.env['COFFER_ROLES'] ?? 3) }, (_, n) => `r${n}`)
 
 type Login = { username: string; password: string }
 type Status = {

@@ -14,7 +14,7 @@ const targets = TARGETS.filter((name) => !MISSING[name])
 const skip = {
   skip: TARGETS.map((name) => MISSING[name]).find((why) => why !== false) ?? false,
 }
-const RUNS = Number(process.env['COFFER_RUNS'] ?? 12)
+const RUNS = Number(process.env['COFFER_RUNS'] ?? 6)
 
 test('no app and no reader fails a login, whatever breaks in a rotation', skip, async (t) => {
   const seed = freshSeed()
