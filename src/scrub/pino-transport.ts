@@ -6,7 +6,7 @@
  * What becomes secret later is not known there; a guard or `scrubDestination` in the main thread is.
  */
 import { createWriteStream } from 'node:fs'
-import { type Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { compileRules } from '../rules/matcher.ts'
 import { type KnownValue } from './known-values.ts'
 import { createScrubber } from './scrubber.ts'
@@ -30,5 +30,19 @@ export default function transport(options: TransportOptions = {}): Writable {
       : createWriteStream(destination, { flags: 'a' })
   const clean = scrubStream(scrubber, { letGoMs: 0 })
   clean.pipe(to)
-  return clean
+  // The thread ends with the stream it was given: that must not end before the last line is written.
+  const whole = new Writable({
+    write: (chunk: Buffer, encoding, done) => void clean.write(chunk, encoding, done),
+    final(done) {
+      to.once('finish', () => done())
+      clean.end()
+    },
+    destroy(error, done) {
+      clean.destroy()
+      to.destroy()
+      done(error)
+    },
+  })
+  to.on('error', (error) => whole.destroy(error))
+  return whole
 }

@@ -1,6 +1,6 @@
 /**
- * A share of the rotation torture for every run of the suite: 30 rotations on the real databases, each
- * hit by a fault, under load. 270 more run over a fake target, in test/sim/rotation. The long one is
+ * A share of the rotation torture for every run of the suite: a few rotations on the real databases, each
+ * hit by a fault, under load; COFFER_RUNS=30 plays more. 270 more run over a fake target, in test/sim/rotation. The long one is
  * `npm run torture:rotation -- --runs 10000`.
  */
 import { deepEqual, ok } from 'node:assert/strict'
