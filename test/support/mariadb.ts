@@ -36,11 +36,16 @@ export async function startMariadb(): Promise<Mariadb> {
   const dir = ownFolder('mariadb', owner)
   const port = await freePort()
   const datadir = join(dir, 'data')
-  mkdirSync(datadir)
-  if (owner.uid !== undefined && owner.gid !== undefined) chownSync(datadir, owner.uid, owner.gid)
+  // In the shared one, servers that start at the same moment delete each other's temporary tables.
+  const tmpdir = join(dir, 'tmp')
+  for (const folder of [datadir, tmpdir]) {
+    mkdirSync(folder)
+    if (owner.uid !== undefined && owner.gid !== undefined) chownSync(folder, owner.uid, owner.gid)
+  }
   runOnce(
     [
       ...[INSTALL!, '--no-defaults', `--datadir=${datadir}`, '--skip-test-db'],
+      `--tmpdir=${tmpdir}`,
       ...['--auth-root-authentication-method=normal', '--innodb-flush-method=nosync'],
       ...['--innodb-log-file-size=4M', '--skip-name-resolve'],
     ],
@@ -51,7 +56,7 @@ export async function startMariadb(): Promise<Mariadb> {
     ...['--bind-address=127.0.0.1', `--socket=${join(dir, 'sock')}`, '--skip-name-resolve'],
     ...['--innodb-flush-method=nosync', '--innodb-flush-log-at-trx-commit=0'],
     ...['--innodb-buffer-pool-size=16M', '--userstat=1', `--pid-file=${join(dir, 'pid')}`],
-    ...['--innodb-log-file-size=4M'],
+    ...['--innodb-log-file-size=4M', `--tmpdir=${tmpdir}`],
   ]
   const server = await ownServer({ argv, dir, port, signal: 'KILL', owner })
   const mysql = await import('mysql2/promise')
