@@ -151,13 +151,21 @@ function retryRefused(core: CorePool, rollover: Rollover): void {
   core.getConnection = (done) => get(done, CONNECT_TRIES)
 }
 
-/** `mysql2` ends with a callback, `mysql2/promise` with a promise. */
+/**
+ * `mysql2` ends with a callback, `mysql2/promise` with a promise. A connection whose login is refused
+ * while the pool ends is as closed as the others: the driver would make an error of it.
+ */
 function endBoth(pool: CorePool | Ending, rollover: Rollover): void {
   if ('pool' in pool) {
     const end = (pool as Ending).end.bind(pool)
     pool.end = async () => {
-      await end()
-      await rollover.close()
+      try {
+        await end()
+      } catch (error) {
+        if (!isAuthFailure(error)) throw error
+      } finally {
+        await rollover.close()
+      }
     }
     return
   }
@@ -165,7 +173,7 @@ function endBoth(pool: CorePool | Ending, rollover: Rollover): void {
   const end = core.end.bind(core)
   const closeThen = async (done: (error?: unknown) => void, error: unknown) => {
     await rollover.close().catch(() => {})
-    process.nextTick(done, error)
+    process.nextTick(done, isAuthFailure(error) ? undefined : error)
   }
   core.end = (done = rethrow) => end((error) => void closeThen(done, error))
 }
