@@ -41,6 +41,8 @@ export function sqliteWriter(path: string): Writer {
       eval: true,
       workerData: { coffer: path },
       env: {},
+      // With --input-type=module of the process the text above would be taken for a module.
+      execArgv: ['--no-warnings'],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     },
   )

@@ -8,6 +8,7 @@ import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync } from 'node
 import { readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { COMPILED } from '../support/compiled.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const VENV = join(ROOT, '.venv')
@@ -75,7 +76,12 @@ export async function runSuite(
       ],
       {
         cwd: suite,
-        env: { PATH: `${bin}:${process.env['PATH']}`, HOME: dir, PYTHONDONTWRITEBYTECODE: '1' },
+        env: {
+          PATH: `${bin}:${process.env['PATH']}`,
+          HOME: dir,
+          XDG_CACHE_HOME: COMPILED,
+          PYTHONDONTWRITEBYTECODE: '1',
+        },
       },
     )
     let log = ''

@@ -16,7 +16,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
+import { COMPILED } from '../support/compiled.ts'
 
 type Step = { line: number; command: string; out: string[]; err: string[]; code: number }
 type Ended = { code: number; out: string; err: string }
@@ -90,10 +91,6 @@ async function startServer(
   }
 }
 
-// Each session has a home of its own; what node compiled may be shared.
-const cache = mkdtempSync(join(tmpdir(), 'coffer-sessions-'))
-after(() => rmSync(cache, { recursive: true, force: true }))
-
 for (const file of globSync('test/scripts/*.txt').sort()) {
   test(`session ${basename(file, '.txt')}`, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'coffer-session-'))
@@ -101,7 +98,7 @@ for (const file of globSync('test/scripts/*.txt').sort()) {
     mkdirSync(bin)
     for (const name of ['coffer', 'vault']) symlinkSync(resolve('bin/coffer'), join(bin, name))
     const path = `${bin}:${process.env['PATH']}`
-    const plain = { HOME: folder, NO_COLOR: '1', PATH: path, XDG_CACHE_HOME: cache }
+    const plain = { HOME: folder, NO_COLOR: '1', PATH: path, XDG_CACHE_HOME: COMPILED }
     const { child, banner } = await startServer(join(bin, 'coffer'), plain)
     try {
       const address = /VAULT_ADDR='([^']+)'/.exec(banner)?.[1]

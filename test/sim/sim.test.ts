@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { freshSeed } from '../torture/seeded.ts'
 import { simulate } from './simulate.ts'
 
-const BREAKS = 120
+const BREAKS = 40
 
 test('simulate() finds a store that tears a batch in two', async () => {
   const { half, lost } = await simulate({ seed: freshSeed(), breaks: BREAKS, ways: ['torn'] })

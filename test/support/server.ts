@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { COMPILED } from './compiled.ts'
 import { http } from './http-api.ts'
 
 export { type Api, type Ask, http, type Reply } from './http-api.ts'
@@ -64,16 +65,13 @@ process.on('exit', () => {
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(1))
 }
-// What node compiled may be shared by all servers of a test file.
-const cache = mkdtempSync(join(tmpdir(), 'coffer-test-cache-'))
-process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
 
 /** The environment of a child: nothing of ours but what it needs to run. */
 export function cleanEnv(home: string, more: Readonly<Record<string, string>> = {}) {
   return {
     HOME: home,
     PATH: process.env['PATH'] ?? '',
-    XDG_CACHE_HOME: cache,
+    XDG_CACHE_HOME: COMPILED,
     NO_COLOR: '1',
     ...more,
   }

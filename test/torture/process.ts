@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { COMPILED } from '../support/compiled.ts'
 import { client, type Client } from './client.ts'
 
 export const ROOT_FOLDER = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -53,12 +54,10 @@ export type Coffer = {
 }
 
 const homes: string[] = []
-// What node compiled may be shared by all servers of one run.
-const cache = mkdtempSync(join(tmpdir(), 'coffer-torture-cache-'))
 const alive = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of alive) killAll(child.pid!)
-  for (const folder of [...homes, cache]) rmSync(folder, { recursive: true, force: true })
+  for (const folder of homes) rmSync(folder, { recursive: true, force: true })
 })
 
 export function newHome(): Home {
@@ -108,7 +107,7 @@ export async function launch(home: Home, options: Launch = {}): Promise<Coffer> 
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: home.folder,
-      XDG_CACHE_HOME: cache,
+      XDG_CACHE_HOME: COMPILED,
       NO_COLOR: '1',
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -157,8 +157,8 @@ for (const [name, driver] of [
     await take('app_a')
     // Its handshake has begun and its refusal comes while the pool ends.
     pool.getConnection(() => {})?.catch(() => {})
-    const ended = new Promise<unknown>((done) => void pool.end(done)?.then(done, done))
-    equal(await ended, undefined)
+    if (driver === mysql) return pool.end()
+    equal(await new Promise((done) => void pool.end(done)), undefined)
   })
 }
 
