@@ -1,6 +1,9 @@
 /** Rules that hold for every declaration, so that help, completion and docs can trust them. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { runCli } from '../../test/support/fake-vault.ts'
 import { completionScript } from './completion.ts'
@@ -73,6 +76,32 @@ for (const command of all) {
     }
   })
 }
+
+test('every mistake and every refusal tells the next step, in 80 columns', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'coffer-families-'))
+  // Nothing listens there.
+  const options = { env: { VAULT_ADDR: 'http://127.0.0.1:1' }, home: folder }
+  try {
+    for (const { path, args = [] } of all) {
+      const needed = args.filter(({ optional }) => optional !== true)
+      const words = needed.map(({ name }) => (name.includes('=') ? 'a=b' : 'no/such'))
+      const lines = [[...path, '-no-such-flag']]
+      if (needed.length > 0) lines.push([...path])
+      // The others would start something, or look through the folder that the test runs in.
+      if (!/^(?:server|agent|run|watch|scan|scrub)$/.test(path[0] ?? '')) {
+        lines.push([...path, ...words], [...path, ...Array.from({ length: 12 }, () => 'a')])
+      }
+      for (const argv of lines) {
+        const { code, err } = await runCli(argv, options)
+        if (code === 0) continue
+        match(err, /^hint: \S/m, argv.join(' '))
+        for (const line of err.split('\n')) ok(!/^hint: .{75,}/.test(line), line)
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 test('help speaks under the name the program was started by', async () => {
   const { out } = await runCli(['kv', 'get', '-h'], { program: 'vault' })

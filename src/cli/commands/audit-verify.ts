@@ -4,8 +4,9 @@ import { readFile, stat } from 'node:fs/promises'
 import { type LogLine, type Verdict, verifyAudit, type Witness } from '../../core/audit-verify.ts'
 import { type Witnessed } from '../../core/audit-witness.ts'
 import { isObject, parseJson } from '../../lib/json.ts'
-import { CliError, messageOf } from '../cli-error.ts'
+import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
+import { whyUnreadable } from '../unreadable.ts'
 import { table } from '../output/table.ts'
 
 const WITNESS_PATH = 'sys/coffer/audit/witness'
@@ -80,7 +81,7 @@ async function saved(file: string): Promise<Record<string, unknown>> {
   try {
     value = parseJson(await readFile(file, 'utf8'))
   } catch (error) {
-    throw new CliError(`cannot read ${file}: ${messageOf(error)}`)
+    throw new CliError(`cannot read ${file}: ${whyUnreadable(error)}`)
   }
   const inner = isObject(value) && isObject(value['data']) ? value['data'] : value
   return isObject(inner) ? inner : {}
@@ -121,7 +122,7 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    throw new CliError(`cannot read ${file}: ${messageOf(error)}`)
+    throw new CliError(`cannot read ${file}: ${whyUnreadable(error)}`)
   }
 }
 
