@@ -137,7 +137,7 @@ async function runDev(dev: Dev): Promise<number> {
       tokenStored: dev.storeToken,
     })}\n`,
   )
-  await untilStopped(running)
+  await untilStopped(running, dev)
   if (cert?.temporary) rmSync(cert.folder, { recursive: true, force: true })
   return 0
 }
@@ -184,6 +184,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
 /** Resolves after the first SIGINT or SIGTERM, when all in flight is done; a second one cuts. */
 export async function untilStopped(
   running: Pick<RunningServer, 'close' | 'reload'>,
+  { program, write }: { program: string; write: (text: string) => unknown },
 ): Promise<void> {
   process.on('SIGHUP', () => running.reload())
   await new Promise<void>((done) => {
@@ -192,6 +193,7 @@ export async function untilStopped(
       process.on(signal, () => {
         if (asked) process.exit(1)
         asked = true
+        write(`\n==> ${program === 'coffer' ? 'coffer' : 'Vault'} shutdown triggered\n`)
         done()
       })
     }

@@ -41,7 +41,7 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   const running = await listening(() => serve(open, options), listeningOf(config))
   writePid(config, log)
   printConfiguration(config, { program, io, listeners: running.listeners })
-  await untilStopped(running)
+  await untilStopped(running, { program, write: (text) => io.stdout.write(text) })
   removePid(config)
   return 0
 }
@@ -140,7 +140,10 @@ async function runFamily(config: ServerConfig, log: Log, { program, io }: Told):
     secure: tls !== undefined,
   }))
   printConfiguration(config, { program, io, listeners })
-  await untilStopped({ close: () => family.stop(), reload: () => family.reload() })
+  await untilStopped(
+    { close: () => family.stop(), reload: () => family.reload() },
+    { program, write: (text) => io.stdout.write(text) },
+  )
   removePid(config)
   return 0
 }
