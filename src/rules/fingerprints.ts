@@ -127,6 +127,7 @@ export function openIndex(index: FingerprintIndex): IndexMatcher {
   const { refs } = index
   if ((index.format as string) !== FORMAT)
     throw new TypeError(`the index is not of the form ${FORMAT}`)
+  if (typeof index.salt !== 'string') throw new TypeError('it has no salt: make it anew')
   const key = Buffer.from(index.salt, 'base64')
   const packed = Buffer.from(index.entries, 'base64')
   if (key.length !== 32)
