@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { runCli } from '../../test/support/fake-vault.ts'
+import { envelopeOf, fakeVault, runAgainst, runCli } from '../../test/support/fake-vault.ts'
 import { completionScript } from './completion.ts'
 import { commandsOf, FAMILIES } from './families.ts'
 import { globalFlags } from './settings.ts'
@@ -101,6 +101,36 @@ test('every mistake and every refusal tells the next step, in 80 columns', async
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('what -format=json prints is JSON, or one line that says what was done', async () => {
+  const v2 = { type: 'kv', path: 'no/', options: { version: '2' } }
+  // Something of everything that a command looks for in an answer.
+  const data = {
+    ...{ ...v2, keys: ['a'], data: { a: 'b' }, metadata: { version: 1 }, capabilities: ['read'] },
+    ...{ state: 'IDLE', holders: [], history: [], steps: [], refused_by: [], emergency_cuts: [] },
+    ...{
+      entries: [],
+      versions: {},
+      checkpoints: [],
+      public_key: Buffer.alloc(32).toString('base64'),
+    },
+  }
+  await using vault = await fakeVault({ '*': envelopeOf(data) })
+  let printed = 0
+  for (const { path, args = [] } of all) {
+    // The token is printed as it is, also by Vault; the others start something.
+    if (/^(?:server|agent|run|watch|scan|scrub|print)$/.test(path[0] ?? '')) continue
+    const needed = args.filter(({ optional }) => optional !== true)
+    const words = needed.map(({ name }) => (name.includes('=') ? 'a=b' : 'no/such'))
+    const { code, out, err } = await runAgainst(vault, [...path, '-format=json', ...words])
+    ok(!err.includes('internal error'), `${path.join(' ')}: ${err}`)
+    if (code !== 0 || out === '' || /^(?:Success!|All revocation) [^\n]*\n$/.test(out)) continue
+    ok(/^[[{"]/.test(out), `${path.join(' ')}: ${out}`)
+    JSON.parse(out)
+    printed++
+  }
+  ok(printed > 45, `${printed}`)
 })
 
 test('help speaks under the name the program was started by', async () => {

@@ -13,6 +13,8 @@ const WITNESS_PATH = 'sys/coffer/audit/witness'
 const NOT_AS_WRITTEN = 3
 const TROUBLES_SHOWN = 20
 const CHUNK = 1024 * 1024
+/** Of an Ed25519 public key. */
+const KEY_BYTES = 32
 
 export const command = defineCommand({
   path: ['audit', 'verify'],
@@ -62,12 +64,13 @@ export const command = defineCommand({
 async function witnessOf(at: Pick<Context, 'api'>, file?: string): Promise<Witness> {
   const data = file === undefined ? await asked(at) : await saved(file)
   const { public_key: key, checkpoints } = data
-  if (typeof key !== 'string' || !Array.isArray(checkpoints)) {
+  const bytes = Buffer.from(typeof key === 'string' ? key : '', 'base64')
+  if (bytes.length !== KEY_BYTES || !Array.isArray(checkpoints)) {
     throw new CliError(`${file ?? WITNESS_PATH} holds no witness`, {
       hint: `save one with: coffer read -format=json ${WITNESS_PATH}`,
     })
   }
-  return { publicKey: Buffer.from(key, 'base64'), checkpoints: checkpoints as Witnessed[] }
+  return { publicKey: bytes, checkpoints: checkpoints as Witnessed[] }
 }
 
 async function asked({ api }: Pick<Context, 'api'>): Promise<Record<string, unknown>> {

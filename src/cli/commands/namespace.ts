@@ -104,7 +104,8 @@ const remove = defineCommand({
     const doing = 'Error deleting namespace'
     const secret = await at.api.secret({ method: 'DELETE', path: `sys/namespaces/${name}`, doing })
     if (secret !== undefined) showSecret(at, secret)
-    at.out.line(`Success! Namespace deleted at: ${name}/`)
+    if (at.out.tabular || secret === undefined)
+      at.out.line(`Success! Namespace deleted at: ${name}/`)
   },
 })
 
