@@ -43,7 +43,7 @@ const report = defineCommand({
     },
     {
       does: 'What a scan has found',
-      line: 'coffer scan -index=secrets.index -format=jsonl | coffer leaked report -from=-',
+      line: 'coffer scan -index=s.index -format=jsonl | coffer leaked report -from=-',
     },
     { does: 'And have it replaced', line: 'coffer leaked report -rotate secret/app/db' },
   ],

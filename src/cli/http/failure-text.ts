@@ -77,6 +77,7 @@ function hintFor(
     return `see what the token may do there: ${program} token capabilities <path>`
   }
   if (status === 403) return `see what the token is and may do: ${program} token lookup`
+  if (/path is already in use/.test(said)) return 'choose another path: -path=<path>'
   if (/plugin not found in the catalog/.test(said)) {
     return `see which there are: ${program} plugin list`
   }
