@@ -95,7 +95,11 @@ export function showKeys(at: Show, secret: Secret): void {
 
 /** One value alone: text as it is, anything else as JSON would be read back. */
 export function showField(at: Show, value: unknown, field: string): void {
-  if (value === undefined) throw new CliError(`Field "${field}" not present in secret`)
+  if (value === undefined) {
+    throw new CliError(`Field "${field}" not present in secret`, {
+      hint: 'without -field it shows which there are',
+    })
+  }
   if (at.out.tabular || at.settings.format === 'raw') at.out.raw(goValue(value))
   else at.out.structured(inByteOrder(value))
 }
