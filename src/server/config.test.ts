@@ -31,7 +31,7 @@ const refused: [string, string, RegExp][] = [
   [
     'an unknown key',
     `${BASE}workes = 2`,
-    /^a\.hcl:3: unknown key "workes"; expected "workers", or/,
+    /^a\.hcl:3: unknown key "workes"; expected "workers"$/m,
   ],
   [
     'a strange key',
