@@ -17,14 +17,34 @@ export type Stage = {
   summary: () => boolean
 }
 
-export function createStage(write: (text: string) => void, color: boolean): Stage {
+/** What stands before the text of a line. */
+const MARGIN = '   node-app   | '.length
+
+function folded(text: string, width: number): string[] {
+  const pieces: string[] = []
+  let rest = text
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width)
+    const end = space > width / 2 ? space : width
+    pieces.push(rest.slice(0, end))
+    rest = rest.slice(end).replace(/^ /, '')
+  }
+  return [...pieces, rest]
+}
+
+/** A terminal of so many columns has long lines of programs folded, not what `text` gives. */
+export function createStage(
+  write: (text: string) => void,
+  color: boolean,
+  columns = Infinity,
+): Stage {
   const checks: Check[] = []
   let written = ''
   let steps = 0
   const paint = (code: number, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text)
-  const put = (text = '') => {
+  const put = (text = '', shown = text) => {
     written += `${text}\n`
-    write(`${text}\n`)
+    write(`${shown}\n`)
   }
   return {
     checks,
@@ -35,7 +55,11 @@ export function createStage(write: (text: string) => void, color: boolean): Stag
       put(`\n${paint(1, `${steps}. ${text}`)}`)
     },
     say: (text) => put(`   ${text}`),
-    line: (who, text) => put(paint(2, `   ${who.padEnd(10)} | ${text}`)),
+    line(who, text) {
+      const pieces = folded(text, columns - MARGIN)
+      const shown = pieces.map((piece, i) => `   ${(i === 0 ? who : '').padEnd(10)} | ${piece}`)
+      put(paint(2, `   ${who.padEnd(10)} | ${text}`), paint(2, shown.join('\n')))
+    },
     check(what, held) {
       checks.push({ what, held })
       put(`   ${held ? paint(32, '✓') : paint(31, '✗ DID NOT HOLD:')} ${what}`)

@@ -38,11 +38,11 @@ type Play = {
 }
 
 export type DemoResult = { held: boolean; text: string; secrets: readonly string[] }
-export type DemoOptions = { write: (text: string) => void; color?: boolean }
+export type DemoOptions = { write: (text: string) => void; color?: boolean; columns?: number }
 
 /** Plays it all. Rejects when something is missing that it cannot be played without. */
-export async function demo({ write, color = false }: DemoOptions): Promise<DemoResult> {
-  const stage = createStage(write, color)
+export async function demo({ write, color = false, columns }: DemoOptions): Promise<DemoResult> {
+  const stage = createStage(write, color, columns)
   stage.title('coffer: the way of a secret')
   stage.step('A server starts: SQLite on disk, an audit log, and a key that is split')
   await using server = await startServer({ kind: 'config', audit: true, shares: 3, threshold: 2 })
@@ -85,9 +85,7 @@ async function health({ api }: Play) {
 
 async function operatorSetsUp(play: Play): Promise<void> {
   const { stage, server, ids } = play
-  stage.step(
-    'An operator stores a database URL, an API key and a certificate, for two environments',
-  )
+  stage.step('An operator stores a URL, a key and a certificate, for two environments')
   mkdirSync(ids, { mode: 0o700 })
   const setup = startApp('sh', [join(ROOT, 'examples/operator/setup.sh'), ids], {
     who: 'operator',
@@ -304,7 +302,8 @@ if (import.meta.main) {
   try {
     const write = (text: string) => void process.stdout.write(text)
     const color = process.stdout.isTTY && !process.env['NO_COLOR']
-    const { held } = await demo({ write, color })
+    const columns = process.stdout.columns as number | undefined
+    const { held } = await demo({ write, color, ...(columns && { columns }) })
     process.exitCode = held ? 0 : 1
   } catch (error) {
     console.error(`the demo could not be played to its end: ${(error as Error).message}`)

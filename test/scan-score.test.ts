@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { corporaPath, PAGE, scoreCorpora, scoreTable } from '../scripts/scan-score.ts'
 import { scoresOf } from '../scripts/scanner-page.ts'
 import { compileRules } from '../src/rules/matcher.ts'
+import { placesOf, scanned } from './support/scan.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const matcher = compileRules()
@@ -63,4 +64,9 @@ test('rules find next to nothing in this repository', () => {
   }
   ok(size > 3_000_000)
   deepEqual(found.slice(Math.floor((0.2 * size) / 1e6)), [])
+})
+
+test('coffer scan has nothing to tell of this repository', async () => {
+  const { code, err, found } = await scanned(ROOT)
+  deepEqual([code, placesOf(found)], [0, []], err)
 })

@@ -104,7 +104,7 @@ export function readTable<T extends Table>(
     if (kind === undefined) {
       const close = nearest(item.key, Object.keys(table))
       const all = Object.keys(table).sort().join(', ')
-      const expected = close === undefined ? `one of ${all}` : `"${close}", or another of ${all}`
+      const expected = close === undefined ? `one of ${all}` : `"${close}"`
       tell(problems, line, `unknown key ${called(item.key)}`, expected)
     } else if ('refused' in kind) {
       tell(problems, line, `${called(item.key)} is not supported: ${kind.refused}`, kind.instead)

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { isObject, parseJson } from '../lib/json.ts'
 import { CliError } from './cli-error.ts'
 import { type Io, readAll } from './io.ts'
+import { whyUnreadable } from './unreadable.ts'
 
 type Pair = readonly [key: string, value: unknown]
 
@@ -48,7 +49,9 @@ async function readWord(
   if (word.startsWith('@')) return Object.entries(jsonObject(readText(word.slice(1)), 'the file'))
   const equals = word.indexOf('=')
   if (equals < 1) {
-    throw new CliError(`Failed to parse K=V data: ${place} must be key=value, @file or -`)
+    throw new CliError(`Failed to parse K=V data: ${place} must be key=value, @file or -`, {
+      hint: 'for example user=shop, password=- from a pipe, cert=@cert.pem, @all.json',
+    })
   }
   const key = word.slice(0, equals)
   const value = word.slice(equals + 1)
@@ -72,8 +75,8 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    throw new CliError(`Failed to parse K=V data: cannot read the file "${path}" (${code})`, {
+    const why = whyUnreadable(cause)
+    throw new CliError(`Failed to parse K=V data: cannot read the file "${path}": ${why}`, {
       cause,
     })
   }

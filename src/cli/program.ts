@@ -79,17 +79,24 @@ export async function runCommand(
   command: Command,
   argv: readonly string[],
 ): Promise<number> {
-  const { errorExit } = command
-  if (errorExit === undefined) return parseAndRun(run, command, argv)
   try {
     return await parseAndRun(run, command, argv)
   } catch (error) {
-    if (error instanceof PrintedInstead) throw error
-    const hint = error instanceof CliError ? error.hint : DEFECT
-    const message =
-      error instanceof CliError ? error.message : `internal error: ${messageOf(error)}`
-    throw new CliError(message, { cause: error, exit: errorExit, ...(hint && { hint }) })
+    if (error instanceof CliError) throw explained(run, command, error)
+    const { errorExit: exit } = command
+    if (error instanceof PrintedInstead || exit === undefined) throw error
+    const message = `internal error: ${messageOf(error)}`
+    throw new CliError(message, { cause: error, exit, hint: DEFECT })
   }
+}
+
+/** Whoever got something wrong here, and is told no better, is told where it stands. */
+function explained({ program }: Run, { path, errorExit }: Command, error: CliError): CliError {
+  const exit = errorExit ?? error.exit
+  const usage = error.exit === 1 ? `see: ${program} ${path.join(' ')} -help` : undefined
+  const hint = error.hint ?? usage
+  if (exit === error.exit && hint === error.hint) return error
+  return new CliError(error.message, { cause: error, exit, ...(hint !== undefined && { hint }) })
 }
 
 async function parseAndRun(run: Run, command: Command, argv: readonly string[]): Promise<number> {
@@ -98,18 +105,15 @@ async function parseAndRun(run: Run, command: Command, argv: readonly string[]):
     command.globals === false
       ? command.flags
       : { ...globalsBeside(command.flags), ...command.flags }
-  const parsed = withHint(run, command, () => {
-    const read = parseArgv(argv, flags, {
-      flagsFirst: command.flagsFirst === true,
-      rest: command.rest !== undefined,
-    })
-    if (!read.help) checkArgs(command, read.args.length)
-    return read
+  const parsed = parseArgv(argv, flags, {
+    flagsFirst: command.flagsFirst === true,
+    rest: command.rest !== undefined,
   })
   if (parsed.help) {
     io.stdout.write(`${commandHelp(program, command)}\n`)
     return 0
   }
+  checkArgs(command, parsed.args.length)
   const settings = readSettings(program, io, {
     ...defaults(globalFlags),
     ...parsed.values,
@@ -135,20 +139,6 @@ async function parseAndRun(run: Run, command: Command, argv: readonly string[]):
 
 function defaults(flags: Flags): Record<string, unknown> {
   return Object.fromEntries(Object.entries(flags).map(([name, each]) => [name, each.default]))
-}
-
-/** Gives an error of usage the hint where the usage is. */
-function withHint<T>({ program }: Run, { path }: Command, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof CliError)) throw error
-    throw new CliError(error.message, {
-      cause: error,
-      exit: error.exit,
-      hint: error.hint ?? `see: ${program} ${path.join(' ')} -help`,
-    })
-  }
 }
 
 /** The command the words name, or the exit code after saying why there is none. */

@@ -110,7 +110,10 @@ async function runDev(dev: Dev): Promise<number> {
   }
   const open = openCore(options)
   const { core } = open
-  const running = await listening(() => serve(open, options), dev.address)
+  const running = await listening(() => serve(open, options), {
+    address: dev.address,
+    setting: '-dev-listen-address=127.0.0.1:8300',
+  })
   const keys = await openDev(core, dev).catch(async (error: unknown) => {
     await running.close()
     throw error instanceof DevDataError ? new CliError(error.message) : error
@@ -134,7 +137,7 @@ async function runDev(dev: Dev): Promise<number> {
       tokenStored: dev.storeToken,
     })}\n`,
   )
-  await untilStopped(running)
+  await untilStopped(running, dev)
   if (cert?.temporary) rmSync(cert.folder, { recursive: true, force: true })
   return 0
 }
@@ -150,26 +153,38 @@ export function versionText(program: string): string {
 }
 
 /** Says which port is taken instead of showing a system error. */
-export async function listening<T>(act: () => Promise<T>, address: string): Promise<T> {
+export async function listening<T>(act: () => Promise<T>, at: Listening): Promise<T> {
+  const { address, setting } = at
   try {
     return await act()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') {
       throw new CliError(`${address} is in use by another program`, {
-        hint: 'stop that one, or choose another with -dev-listen-address=127.0.0.1:8300',
+        hint: `stop that one, or choose another address with ${setting}`,
       })
     }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-      throw new CliError(`cannot listen on ${address}: ${code}`)
-    }
-    throw error
+    const why = NOT_OURS[code ?? '']
+    if (why === undefined) throw error
+    throw new CliError(`cannot listen on ${address}: ${why}`, {
+      hint: `choose another address with ${setting}`,
+    })
   }
+}
+
+/** `setting` is what an operator would change: a flag, or a key of the configuration. */
+type Listening = { address: string; setting: string }
+
+const NOT_OURS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not use that port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such name',
 }
 
 /** Resolves after the first SIGINT or SIGTERM, when all in flight is done; a second one cuts. */
 export async function untilStopped(
   running: Pick<RunningServer, 'close' | 'reload'>,
+  { program, write }: { program: string; write: (text: string) => unknown },
 ): Promise<void> {
   process.on('SIGHUP', () => running.reload())
   await new Promise<void>((done) => {
@@ -178,6 +193,7 @@ export async function untilStopped(
       process.on(signal, () => {
         if (asked) process.exit(1)
         asked = true
+        write(`\n==> ${program === 'coffer' ? 'coffer' : 'Vault'} shutdown triggered\n`)
         done()
       })
     }

@@ -6,6 +6,7 @@ import { ConfigError, loadConfig, type ServerConfig } from '../server/config.ts'
 import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
 import { openCore, serve, type ServerOptions } from '../server/server.ts'
 import { raiseWorkers, type Sibling, siblingOf } from '../server/siblings.ts'
+import { readTlsFiles, TlsUnusable } from '../server/tls-files.ts'
 import { StoreUnusable } from '../storage/store.ts'
 import { CliError, messageOf } from './cli-error.ts'
 import { type Io } from './io.ts'
@@ -23,6 +24,7 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   const config = load(paths)
   if (given['log-level']) config.logLevel = given['log-level'] as ServerConfig['logLevel']
   if (given['log-format']) config.logFormat = given['log-format'] as ServerConfig['logFormat']
+  checkTlsFiles(config)
   const log = lineLog({
     level: config.logLevel,
     format: config.logFormat,
@@ -36,12 +38,22 @@ export async function runConfigured({ paths, program, io, given }: Configured): 
   const options = serverOptions(config, log)
   const open = opened(options)
   await open.core.keeper.openItself()
-  const running = await listening(() => serve(open, options), addressesOf(config))
+  const running = await listening(() => serve(open, options), listeningOf(config))
   writePid(config, log)
   printConfiguration(config, { program, io, listeners: running.listeners })
-  await untilStopped(running)
+  await untilStopped(running, { program, write: (text) => io.stdout.write(text) })
   removePid(config)
   return 0
+}
+
+/** Before the store is opened, and before a parent makes workers that could not serve. */
+function checkTlsFiles({ listeners }: ServerConfig): void {
+  try {
+    for (const { tls } of listeners) if (tls) readTlsFiles(tls)
+  } catch (error) {
+    if (!(error instanceof TlsUnusable)) throw error
+    throw new CliError(error.message, { hint: 'see "listener" in the configuration file' })
+  }
 }
 
 /** Says what is wrong with the place of the store instead of showing a defect. */
@@ -54,8 +66,9 @@ function opened(options: Parameters<typeof openCore>[0]): ReturnType<typeof open
   }
 }
 
-function addressesOf({ listeners }: ServerConfig): string {
-  return listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
+function listeningOf({ listeners }: ServerConfig) {
+  const address = listeners.map(({ host, port }) => `${host}:${port}`).join(', ')
+  return { address, setting: '"listener" in the configuration file' }
 }
 
 /** One of several processes behind the port. It ends by exit: its channel would keep it alive. */
@@ -67,7 +80,7 @@ async function runWorker(config: ServerConfig, log: Log, sibling: Sibling): Prom
     const { sealed } = await sibling.join(open.core.keeper)
     // What an operator has sealed stays sealed, also for a process that is born later.
     if (!sealed) await open.core.keeper.openItself()
-    const running = await listening(() => serve(open, options), addressesOf(config))
+    const running = await listening(() => serve(open, options), listeningOf(config))
     await new Promise<void>((stop) => {
       sibling.obey({ stop, reload: () => running.reload() })
       sibling.ready(running.listeners[0]!.address.port)
@@ -127,7 +140,10 @@ async function runFamily(config: ServerConfig, log: Log, { program, io }: Told):
     secure: tls !== undefined,
   }))
   printConfiguration(config, { program, io, listeners })
-  await untilStopped({ close: () => family.stop(), reload: () => family.reload() })
+  await untilStopped(
+    { close: () => family.stop(), reload: () => family.reload() },
+    { program, write: (text) => io.stdout.write(text) },
+  )
   removePid(config)
   return 0
 }

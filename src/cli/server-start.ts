@@ -50,10 +50,11 @@ export type DevText = {
 export function devText({ program, url, keys, dataDir, caFile, tokenStored }: DevText): string {
   const keeps = dataDir
     ? [
-        `Dev mode with its data in ${dataDir}: it opens itself at the next start, with the`,
-        `key file there. Not for production: whoever reads that folder reads every secret.`,
+        `Dev mode, with its data in ${dataDir}`,
+        'It opens itself at the next start, with the key file there. Not for production:',
+        'whoever reads that folder reads every secret.',
       ]
-    : ['Dev mode: everything is in memory and is gone when this stops. Not for production.']
+    : ['Dev mode: everything is in memory and is gone when this stops.', 'Not for production.']
   return [
     ...keeps,
     '',

@@ -3,6 +3,8 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeAudit } from '../../test/support/fake-audit.ts'
 import { testCore, type TestCore } from '../../test/support/test-core.ts'
+import { memoryStore } from '../storage/memory.ts'
+import { type Store } from '../storage/store.ts'
 import { type LogLine, type Verdict, verifyAudit, type Witness } from './audit-verify.ts'
 import { type Witnessed } from './audit-witness.ts'
 
@@ -182,4 +184,28 @@ test('a thousand lines are signed for without waiting', async () => {
   deepEqual(verdict.troubles, [])
   equal(verdict.checkpoints, 4)
   ok(verdict.unsigned < 100)
+})
+
+test('a server that ends well has the last checkpoint in its store, and no trouble to tell', async () => {
+  const audit = fakeAudit()
+  const store = memoryStore()
+  let open = true
+  const closing: Store = {
+    ...store,
+    write: (...args) => (open ? store.write(...args) : Promise.reject(new Error('closed'))),
+    close: async () => void (open = false),
+  }
+  const t = await testCore({ auditTypes: [audit.type], store: closing })
+  await t.ask('write', 'sys/audit/one', { type: 'fake', options: { name: 'one' } })
+  await t.ask('write', 'secret/data/a', { data: { value: 'x' } })
+  await t.core.close()
+  for (let i = 0; i < 5; i++) await settled()
+  deepEqual(
+    t.logs.filter((line) => line.includes('checkpoint')),
+    [],
+  )
+  const texts = audit.text('one').trimEnd().split('\n')
+  open = true
+  const verdict = await verifyAudit(asLines(texts.slice(0, -2)), await witnessOf(await t.sibling()))
+  equal(kinds(verdict).includes('missing'), true)
 })

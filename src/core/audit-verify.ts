@@ -128,7 +128,7 @@ function checker(witness: Witness, { device, whole = false }: VerifyOptions) {
     const state = { ...fresh, partial: prev === undefined }
     chains.set(chain, state)
     if (begun && prev !== FIRST_PREV) trouble('forged', at, `chain ${chain} begins with a hash`)
-    if (!begun && whole) trouble('missing', at, `${seq - 1} lines are missing before this one`)
+    if (!begun && whole) trouble('missing', at, `${lineCount(seq - 1)} missing before this one`)
     else if (!begun) notes.push(`chain ${chain} begins before these files, at line ${seq} here`)
     return state
   }
@@ -136,7 +136,7 @@ function checker(witness: Witness, { device, whole = false }: VerifyOptions) {
   function follows(state: State, { at, seq, prev }: Place): void {
     const before = `${state.last.file}:${state.last.number}`
     if (seq > state.seq + 1) {
-      trouble('missing', at, `${seq - state.seq - 1} lines are missing after ${before}`)
+      trouble('missing', at, `${lineCount(seq - state.seq - 1)} missing after ${before}`)
     } else if (seq <= state.seq) {
       trouble('repeated', at, `a line that stands in another place or twice; see ${before}`)
     } else if (prev !== undefined && prev !== linesHash(state.lines) && !state.partial) {
@@ -200,3 +200,5 @@ function isWhole(text: string): boolean {
     return false
   }
 }
+
+const lineCount = (many: number) => (many === 1 ? '1 line is' : `${many} lines are`)

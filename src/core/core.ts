@@ -196,6 +196,7 @@ export function createCore(options: CoreOptions): Core {
     void finishEndingNamespaces(core)
   }
   const node = uuid(random)
+  const keeping = new Set<Promise<void>>()
   const core: Core = {
     clock,
     random,
@@ -208,7 +209,10 @@ export function createCore(options: CoreOptions): Core {
       clock,
       random,
       report: warn,
-      witness: (path, checkpoint) => void keepCheckpoint(core, path, checkpoint),
+      witness(path, checkpoint) {
+        const kept = keepCheckpoint(core, path, checkpoint).finally(() => keeping.delete(kept))
+        keeping.add(kept)
+      },
     }),
     expiry: expiry({
       node,
@@ -285,7 +289,9 @@ export function createCore(options: CoreOptions): Core {
       core.honey.close()
       await core.watch.close()
       core.rotation.stop()
+      // The last checkpoint covers all that was written; it has to reach the store before that goes.
       core.audit.close()
+      await Promise.all(keeping)
       letGo()
       await store.close()
     },

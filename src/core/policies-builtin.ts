@@ -28,7 +28,8 @@ path "identity/entity/name/{{identity.entity.name}}" {
   capabilities = ["read"]
 }
 
-# Who holds a lease id may look it up and renew it. The older renewal path is still in use.
+# Who holds a lease id may look it up and renew it. The older renewal path is
+# still in use.
 path "sys/renew" {
   capabilities = ["update"]
 }
@@ -73,7 +74,8 @@ path "sys/control-group/request" {
   capabilities = ["update"]
 }
 
-# A client says how far it is with a rotated credential. It must be able to read that one.
+# A client says how far it is with a rotated credential. It must be able to read
+# that one.
 path "sys/coffer/ack" {
   capabilities = ["update"]
 }

@@ -62,7 +62,7 @@ test('makeIndex() holds no value, no form of one, and no hash that is not under 
   }
   // Another index of the same values has nothing in common with it.
   const again = makeIndex([one], { now: 0 })
-  ok(made.key !== again.key && made.entries !== again.entries)
+  ok(made.salt !== again.salt && made.entries !== again.entries)
 })
 
 test('makeIndex() leaves out what is easy to guess, and counts it', () => {
@@ -89,7 +89,8 @@ test('makeIndex() tells of the newest place of a value that is in two', () => {
 test('openIndex() refuses what is no index, and says what is wrong with it', () => {
   const made = makeIndex([value('a')], { now: 0 })
   throws(() => openIndex({ ...made, format: 'x' as never }), /not of the form/)
-  throws(() => openIndex({ ...made, key: 'AAAA' }), /32 bytes/)
+  throws(() => openIndex({ ...made, salt: 'AAAA' }), /32 bytes/)
+  throws(() => openIndex({ ...made, salt: undefined as never }), /no salt: make it anew/)
   throws(() => openIndex({ ...made, entries: made.entries.slice(0, 8) }), /within an entry/)
   throws(() => openIndex({ ...made, refs: [] }), /reference that is not there/)
 })

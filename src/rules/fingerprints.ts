@@ -2,7 +2,8 @@
  * An index of secrets that holds no secret: whoever has it can tell whether a text contains one of
  * them, and cannot tell what they are. Of each form of a value there are a hash of its first eight
  * bytes, cut to 24 bits, so that a text can be looked through by a rolling hash; its length; and an
- * HMAC of all of it, which decides. All are under a key that is in the index, and new in each.
+ * HMAC of all of it, which decides. All are under a key that is in the index, and new in each. It is
+ * called a salt there: whoever has the file has it, and a scanner would take a "key" for a secret.
  *
  * Who has the index can try guesses. So a value must be hard to guess even for one who knows the 24
  * bits: shorter and plainer ones are left out, and counted.
@@ -27,7 +28,7 @@ export type FingerprintIndex = {
   /** RFC 3339. */
   readonly issued: string
   /** base64, 32 bytes. */
-  readonly key: string
+  readonly salt: string
   /** base64 of entries, by their window hash. */
   readonly entries: string
   readonly refs: readonly SecretRef[]
@@ -101,7 +102,7 @@ export function makeIndex(
   return {
     format: FORMAT,
     issued: new Date(now).toISOString(),
-    key: key.toString('base64'),
+    salt: key.toString('base64'),
     // Sorted, so that their order says nothing about which forms belong together.
     entries: Buffer.concat(entries.sort((a, b) => Buffer.compare(a, b))).toString('base64'),
     refs,
@@ -126,10 +127,11 @@ export function openIndex(index: FingerprintIndex): IndexMatcher {
   const { refs } = index
   if ((index.format as string) !== FORMAT)
     throw new TypeError(`the index is not of the form ${FORMAT}`)
-  const key = Buffer.from(index.key, 'base64')
+  if (typeof index.salt !== 'string') throw new TypeError('it has no salt: make it anew')
+  const key = Buffer.from(index.salt, 'base64')
   const packed = Buffer.from(index.entries, 'base64')
   if (key.length !== 32)
-    throw new TypeError('the key of the index has another length than 32 bytes')
+    throw new TypeError('the salt of the index has another length than 32 bytes')
   if (packed.length % ENTRY_BYTES !== 0) throw new TypeError('the index ends within an entry')
   const keys = keysOf(key)
   const filter = new Uint32Array(2 ** (HASH_BITS - 5))

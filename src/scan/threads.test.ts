@@ -59,6 +59,9 @@ test('a secret of the vault is told as that, with where it is kept, instead of b
   )
   const encoded = Buffer.from(secret).toString('base64')
   equal(scanText(`x ${encoded}\n`, { path: 'f' }, scanner).spots[0]!.rule, 'vault-secret')
+  // The index itself lies in repositories; what is in it is no secret.
+  const file = JSON.stringify({ index: JSON.stringify(makeIndex([value], { now: 0 })) })
+  deepEqual(scanText(file, { path: 'secrets.index' }, { matcher: compileRules() }).spots, [])
 })
 
 test('BlobSet has what was added and nothing else, past every growth', () => {

@@ -195,11 +195,7 @@ function tellUnknown(table: Table, placed: Placed, scope: Scope): void {
   const close = nearest(placed.item.key.toLowerCase(), known)
   const all = known.sort().join(', ')
   const expected =
-    known.length === 0
-      ? 'an empty block'
-      : close === undefined
-        ? `one of ${all}`
-        : `"${close}", or another of ${all}`
+    known.length === 0 ? 'an empty block' : close === undefined ? `one of ${all}` : `"${close}"`
   scope.report.problem(placeOf(placed), `unknown key ${nameOf(placed.item.key, scope)}`, expected)
 }
 

@@ -1,22 +1,25 @@
 /** Sockets and their limits, against a whole core: who is cut off, with which words, and who is not. */
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, throws } from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { raw, request } from '../../test/support/raw-http.ts'
 import { testCore } from '../../test/support/test-core.ts'
 import { devCertificate } from './dev-cert.ts'
 import { listen, type ListenOptions } from './listen.ts'
+import { readTlsFiles } from './tls-files.ts'
 
 async function listening(options: Partial<ListenOptions> = {}) {
-  const { core, root } = await testCore()
+  const { core, root, logs } = await testCore()
   const listener = await listen(core, { host: '127.0.0.1', port: 0, ...options })
   return {
     port: listener.address.port,
     root,
+    logs,
+    reload: () => listener.reload(),
     async [Symbol.asyncDispose]() {
       await listener.close(0)
       await core.close()
@@ -177,5 +180,53 @@ test('listen() with TLS outlives bytes that are no TLS', async () => {
     match(text, /strict-transport-security/i)
   } finally {
     rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('listen() serves on with what it has when new certificates cannot be used', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'coffer-listen-'))
+  const other = mkdtempSync(join(tmpdir(), 'coffer-listen-'))
+  try {
+    const { certFile, keyFile } = await devCertificate(dir, '127.0.0.1')
+    const strange = await devCertificate(other, '127.0.0.1')
+    await using server = await listening({ tls: { certFile, keyFile } })
+    const shown = () =>
+      new Promise<string>((done, failed) => {
+        const socket = connectTls(server.port, '127.0.0.1', { rejectUnauthorized: false }, () => {
+          done(socket.getPeerCertificate().fingerprint256)
+          socket.end()
+        })
+        socket.on('error', failed)
+      })
+    const first = await shown()
+    const key = readFileSync(keyFile)
+    const wrong: [() => void, RegExp][] = [
+      [
+        () => rmSync(keyFile),
+        /^error: .*the certificate of before stays: tls_key_file .*no such file/,
+      ],
+      [
+        () => writeFileSync(keyFile, readFileSync(strange.keyFile)),
+        /tls_key_file .* is not the key of/,
+      ],
+      [() => writeFileSync(keyFile, 'swordfish'), /tls_key_file .* holds no private key in PEM/],
+      [() => writeFileSync(certFile, 'swordfish'), /tls_cert_file .* holds no certificate in PEM/],
+    ]
+    for (const [act, said] of wrong) {
+      act()
+      server.reload()
+      match(server.logs.at(-1)!, said)
+      ok(!server.logs.at(-1)!.includes('swordfish'))
+      throws(() => readTlsFiles({ certFile, keyFile }), { name: 'TlsUnusable' })
+      equal(await shown(), first)
+      writeFileSync(keyFile, key)
+    }
+    writeFileSync(certFile, readFileSync(strange.certFile))
+    writeFileSync(keyFile, readFileSync(strange.keyFile))
+    server.reload()
+    match(server.logs.at(-1)!, /^info: .*read again$/)
+    ok((await shown()) !== first)
+  } finally {
+    for (const each of [dir, other]) rmSync(each, { recursive: true, force: true })
   }
 })

@@ -3,7 +3,6 @@
  * in flight finish.
  */
 import { constants } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import { type AddressInfo, Socket } from 'node:net'
@@ -19,6 +18,7 @@ import { type ListenerConfig, type TlsConfig } from './config-listener.ts'
 import { BodyMemory } from './body.ts'
 import { forwardedAddress } from './forwarded.ts'
 import { allowListMethod } from './list-method.ts'
+import { readTlsFiles } from './tls-files.ts'
 import { answer, type WireOptions } from './wire.ts'
 
 /** A listener of the configuration; whatever is absent has the default of that language. */
@@ -30,7 +30,10 @@ export type ListenOptions = Pick<ListenerConfig, 'host' | 'port'> &
 export type Listener = {
   readonly address: AddressInfo
   readonly secure: boolean
-  /** Reads certificate and key again; connections already open keep theirs. */
+  /**
+   * Reads certificate and key again; connections already open keep theirs. Files that cannot be used
+   * are told in the log, and what was read before stays.
+   */
   reload(): void
   /** Accepts nothing more, lets what is in flight finish, then ends what is left. */
   close(graceMs: number): Promise<void>
@@ -99,7 +102,14 @@ export async function listen(
     address: server.address() as AddressInfo,
     secure: tls !== undefined,
     reload() {
-      if (tls) (server as SecureServer).setSecureContext(tlsContext(tls))
+      if (!tls) return
+      const name = `listener ${options.host}:${options.port}`
+      try {
+        ;(server as SecureServer).setSecureContext(tlsContext(tls))
+        core.log('info', `${name}: certificate and key were read again`)
+      } catch (error) {
+        core.log('error', `${name}: the certificate of before stays: ${(error as Error).message}`)
+      }
     },
     async close(graceMs) {
       closing = true
@@ -119,12 +129,10 @@ export async function listen(
 function tlsContext(tls: NonNullable<ListenOptions['tls']>) {
   const versions = { tls12: 'TLSv1.2', tls13: 'TLSv1.3' } as const
   return {
-    cert: readFileSync(tls.certFile),
-    key: readFileSync(tls.keyFile),
+    ...readTlsFiles(tls),
     minVersion: versions[tls.minVersion ?? 'tls12'],
     ...(tls.maxVersion && { maxVersion: versions[tls.maxVersion] }),
     ...(tls.cipherSuites && { ciphers: tls.cipherSuites.join(':') }),
-    ...(tls.clientCaFile && { ca: readFileSync(tls.clientCaFile) }),
     // Asked for, not required: the cert auth method judges it, at login.
     requestCert: !tls.disableClientCerts,
     rejectUnauthorized: tls.requireAndVerifyClientCert ?? false,

@@ -88,8 +88,8 @@ listener "tcp" { address = "127.0.0.1:0" }
 `).ended
     equal(code, 1)
     match(err, /agent\.hcl:2: an unknown method; expected one of "approle", "token_file"/)
-    match(err, /agent\.hcl:4: unknown key "templat"; expected "template", or another of api_proxy/)
-    match(err, /agent\.hcl:8: unknown key "perm" in template; expected "perms", or another of/)
+    match(err, /agent\.hcl:4: unknown key "templat"; expected "template"$/m)
+    match(err, /agent\.hcl:8: unknown key "perm" in template; expected "perms"$/m)
     match(err, /agent\.hcl:9: "perms" in template has a wrong value; expected a file mode/)
     match(err, /agent\.hcl:11: a listener without a certificate; expected tls_cert_file/)
     ok(!err.includes('hunter2'))

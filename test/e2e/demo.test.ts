@@ -31,6 +31,11 @@ test('a stage does not say that all held when one did not, or when nothing was c
   match(text, /✗ DID NOT HOLD: pigs fly/)
   match(text, /Not all of it held: 1 of 2 held/)
   ok(!text.includes('\x1b'))
+  text = ''
+  const narrow = createStage((more) => (text += more), false, 40)
+  narrow.line('app', `said ${'x'.repeat(50)} and more of it`)
+  equal(Math.max(...text.split('\n').map((line) => line.length)), 40)
+  match(narrow.text(), /x{50} and more of it\n$/)
 })
 
 test('startApp() rejects when the app ends without the line, and when it takes too long', async () => {
@@ -70,7 +75,7 @@ test('the demo plays every step and shows no secret value', async () => {
   const titles = [...text.matchAll(/^\d+\. (.*)$/gm)].map(([, title]) => title)
   deepEqual(titles, [
     'A server starts: SQLite on disk, an audit log, and a key that is split',
-    'An operator stores a database URL, an API key and a certificate, for two environments',
+    'An operator stores a URL, a key and a certificate, for two environments',
     'The Node app starts in production: vault:// references become values',
     'The Python app fetches the same secrets, with the hvac client',
     'Staging asks for the secrets of production',

@@ -68,13 +68,13 @@ test('no value leaves the server when fingerprints are made, in no form and no p
   ok(wire.includes('HTTP/1.1 200'), wire.subarray(0, 200).toString())
   const answer = await api.write('sys/coffer/fingerprints', { path: '' })
   const index = String(answer.at('data.index'))
-  const { entries, key } = JSON.parse(index) as FingerprintIndex
+  const { entries, salt } = JSON.parse(index) as FingerprintIndex
   const places: Place[] = [
     { name: 'the wire', bytes: wire },
     { name: 'the answer', bytes: Buffer.from(answer.text) },
     { name: 'the index', bytes: Buffer.from(index) },
     { name: 'its entries', bytes: Buffer.from(entries, 'base64') },
-    { name: 'its key', bytes: Buffer.from(key, 'base64') },
+    { name: 'its salt', bytes: Buffer.from(salt, 'base64') },
     { name: 'the headers', bytes: Buffer.from(JSON.stringify([...answer.headers])) },
   ]
   deepEqual(hitsIn(places, values), [])

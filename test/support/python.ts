@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 
 /** What is missing, in the words a skipped test shows. */
-export const NO_HVAC = 'hvac is not installed: run .ci/run once, or pip install hvac into .venv'
+export const NO_HVAC = 'hvac is not installed: pip install hvac into .venv'
 
 /** The path of that Python; undefined when there is none. */
 export function findPython(): string | undefined {

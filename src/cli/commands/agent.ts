@@ -10,6 +10,7 @@ import { type ConnectOptions } from '../../client/connect.ts'
 import { type TlsOptions } from '../../client/transport.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { CliError } from '../cli-error.ts'
+import { whyUnreadable } from '../unreadable.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { childEnv } from '../env/child-env.ts'
 import { type Sink } from '../io.ts'
@@ -76,8 +77,8 @@ function configured(file: string): AgentConfig {
   try {
     source = readFileSync(file, 'utf8')
   } catch (cause) {
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    throw new CliError(`cannot read the configuration "${file}" (${code})`, { cause })
+    const why = whyUnreadable(cause)
+    throw new CliError(`cannot read the configuration "${file}": ${why}`, { cause })
   }
   try {
     return readAgentConfig(file, source)
@@ -158,7 +159,6 @@ function pem(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    throw new CliError(`cannot read ${path} (${code})`, { cause })
+    throw new CliError(`cannot read ${path}: ${whyUnreadable(cause)}`, { cause })
   }
 }

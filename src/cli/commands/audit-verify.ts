@@ -4,14 +4,17 @@ import { readFile, stat } from 'node:fs/promises'
 import { type LogLine, type Verdict, verifyAudit, type Witness } from '../../core/audit-verify.ts'
 import { type Witnessed } from '../../core/audit-witness.ts'
 import { isObject, parseJson } from '../../lib/json.ts'
-import { CliError, messageOf } from '../cli-error.ts'
+import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
+import { whyUnreadable } from '../unreadable.ts'
 import { table } from '../output/table.ts'
 
 const WITNESS_PATH = 'sys/coffer/audit/witness'
 const NOT_AS_WRITTEN = 3
 const TROUBLES_SHOWN = 20
 const CHUNK = 1024 * 1024
+/** Of an Ed25519 public key. */
+const KEY_BYTES = 32
 
 export const command = defineCommand({
   path: ['audit', 'verify'],
@@ -61,12 +64,13 @@ export const command = defineCommand({
 async function witnessOf(at: Pick<Context, 'api'>, file?: string): Promise<Witness> {
   const data = file === undefined ? await asked(at) : await saved(file)
   const { public_key: key, checkpoints } = data
-  if (typeof key !== 'string' || !Array.isArray(checkpoints)) {
+  const bytes = Buffer.from(typeof key === 'string' ? key : '', 'base64')
+  if (bytes.length !== KEY_BYTES || !Array.isArray(checkpoints)) {
     throw new CliError(`${file ?? WITNESS_PATH} holds no witness`, {
       hint: `save one with: coffer read -format=json ${WITNESS_PATH}`,
     })
   }
-  return { publicKey: Buffer.from(key, 'base64'), checkpoints: checkpoints as Witnessed[] }
+  return { publicKey: bytes, checkpoints: checkpoints as Witnessed[] }
 }
 
 async function asked({ api }: Pick<Context, 'api'>): Promise<Record<string, unknown>> {
@@ -80,7 +84,7 @@ async function saved(file: string): Promise<Record<string, unknown>> {
   try {
     value = parseJson(await readFile(file, 'utf8'))
   } catch (error) {
-    throw new CliError(`cannot read ${file}: ${messageOf(error)}`)
+    throw new CliError(`cannot read ${file}: ${whyUnreadable(error)}`)
   }
   const inner = isObject(value) && isObject(value['data']) ? value['data'] : value
   return isObject(inner) ? inner : {}
@@ -121,7 +125,7 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    throw new CliError(`cannot read ${file}: ${messageOf(error)}`)
+    throw new CliError(`cannot read ${file}: ${whyUnreadable(error)}`)
   }
 }
 

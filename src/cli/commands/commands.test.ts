@@ -9,6 +9,7 @@ import {
   envelopeOf,
   fakeVault,
   runAgainst,
+  runCli,
 } from '../../../test/support/fake-vault.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coffer-commands-'))
@@ -91,6 +92,33 @@ for (const [line, says] of mistakes) {
     equal(asked.length, 0)
   })
 }
+
+test('a list of nothing is empty for programs and told to people, with exit code 2', async () => {
+  const lists: [line: string, empty: string, said: RegExp][] = [
+    ['list a', '{}', /^No value found at a$/m],
+    ['namespace list', '{}', /^No namespaces found$/m],
+    ['leaked list', '[]', /^No open cases$/m],
+    ['rotate list', '[]', /^Nothing is rotated there$/m],
+  ]
+  for (const [line, empty, said] of lists) {
+    const asked = await run({}, [...line.split(' '), '-format=json'])
+    deepEqual([asked.code, asked.out, asked.err], [2, `${empty}\n`, ''], line)
+    const told = await run({}, line.split(' '))
+    deepEqual([told.code, told.out], [2, ''], line)
+    match(told.err, said)
+  }
+})
+
+test('a refusal says what to do: log in, or see which engines there are', async () => {
+  const denied = { status: 403, body: { errors: ['permission denied'] } }
+  const answers = { '*': denied }
+  match((await run(answers, ['read', 'a'])).err, /hint: see what the token is and may do/)
+  await using vault = await fakeVault(answers)
+  const bare = await runCli(['read', 'a'], { env: { VAULT_ADDR: vault.address } })
+  match(bare.err, /hint: there is no token here: coffer login, or set VAULT_TOKEN/)
+  const missing = { status: 400, body: { errors: ['plugin not found in the catalog: foo'] } }
+  match((await run({ '*': missing }, ['secrets', 'enable', 'foo'])).err, /coffer plugin list/)
+})
 
 test('token capabilities prints what may be done, sorted', async () => {
   const answer = envelopeOf({ 'secret/a': ['update', 'read'], capabilities: ['update', 'read'] })

@@ -4,6 +4,7 @@ import { ed25519Verifier } from '../../crypto/ed25519.ts'
 import { isObject } from '../../lib/json.ts'
 import { type FingerprintIndex, type IndexMatcher, openIndex } from '../../rules/fingerprints.ts'
 import { CliError } from '../cli-error.ts'
+import { whyUnreadable } from '../unreadable.ts'
 
 /** Throws a CliError that says what is wrong with the file. */
 export const indexFromFile = (file: string): IndexMatcher => readIndex(textOf(file), file)
@@ -19,8 +20,7 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new CliError(`the index ${file} cannot be read (${code})`, {
+    throw new CliError(`the index ${file} cannot be read: ${whyUnreadable(error)}`, {
       hint: 'coffer fingerprints -out=FILE makes one',
     })
   }

@@ -3,8 +3,9 @@ import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
-import { showKeys, showSecret } from '../output/secret.ts'
+import { showKeys, showNone, showSecret } from '../output/secret.ts'
 import { trimSlashes } from '../paths.ts'
+import { whyUnreadable } from '../unreadable.ts'
 import { type Leak, leaksIn } from './leaked-findings.ts'
 
 const idArg = {
@@ -42,7 +43,7 @@ const report = defineCommand({
     },
     {
       does: 'What a scan has found',
-      line: 'coffer scan -index=secrets.index -format=jsonl | coffer leaked report -from=-',
+      line: 'coffer scan -index=s.index -format=jsonl | coffer leaked report -from=-',
     },
     { does: 'And have it replaced', line: 'coffer leaked report -rotate secret/app/db' },
   ],
@@ -105,8 +106,7 @@ function inputOf({ io }: At, from: string): NodeJS.ReadableStream {
   try {
     statSync(from)
   } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new CliError(`${from} cannot be read (${code})`)
+    throw new CliError(`${from} cannot be read: ${whyUnreadable(error)}`)
   }
   return createReadStream(from)
 }
@@ -119,8 +119,8 @@ const list = defineCommand({
   async run(at) {
     const doing = 'Error listing cases'
     const secret = await at.api.secret({ method: 'LIST', path: 'sys/coffer/leaked', doing })
-    if (secret === undefined) throw new CliError('No open cases', { exit: 2 })
-    showKeys(at, secret)
+    if (secret === undefined) return showNone(at, 'No open cases', { empty: [] })
+    return showKeys(at, secret)
   },
 })
 

@@ -8,6 +8,7 @@ const version = defineCommand({
   path: ['version'],
   summary: 'Prints the version',
   help: 'Prints the version of coffer; started under the name vault or bao, the Vault version it answers as.',
+  examples: [{ does: 'Its own version, and the one it answers as', line: 'coffer version' }],
   globals: false,
   run({ program, out, io }) {
     if (program === 'coffer') {

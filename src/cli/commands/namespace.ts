@@ -1,7 +1,7 @@
 /** `namespace`: servers within the server, each with its own mounts, policies and tokens. */
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
-import { showKeys, showSecret } from '../output/secret.ts'
+import { showKeys, showNone, showSecret } from '../output/secret.ts'
 import { trimSlashes } from '../paths.ts'
 
 const pathArg = { name: 'path', help: 'Path of the namespace, below the one in use.' } as const
@@ -31,8 +31,8 @@ const scan = defineCommand({
 async function show(at: Pick<Context, 'api' | 'out' | 'settings'>, method: 'LIST' | 'SCAN') {
   const doing = 'Error listing namespaces'
   const secret = await at.api.secret({ method, path: 'sys/namespaces', doing, strict: true })
-  if (secret === undefined) throw new CliError('No namespaces found', { exit: 2 })
-  showKeys(at, secret)
+  if (secret === undefined) return showNone(at, 'No namespaces found')
+  return showKeys(at, secret)
 }
 
 const create = defineCommand({
@@ -104,7 +104,8 @@ const remove = defineCommand({
     const doing = 'Error deleting namespace'
     const secret = await at.api.secret({ method: 'DELETE', path: `sys/namespaces/${name}`, doing })
     if (secret !== undefined) showSecret(at, secret)
-    at.out.line(`Success! Namespace deleted at: ${name}/`)
+    if (at.out.tabular || secret === undefined)
+      at.out.line(`Success! Namespace deleted at: ${name}/`)
   },
 })
 

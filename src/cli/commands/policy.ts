@@ -5,6 +5,7 @@ import { type Context, defineCommand } from '../command.ts'
 import { formatHcl } from '../hcl-format.ts'
 import { readAll } from '../io.ts'
 import { showField, showWarnings } from '../output/secret.ts'
+import { whyUnreadable } from '../unreadable.ts'
 
 const nameArg = { name: 'name', help: 'Name of the policy.' } as const
 const nameOf = (word: string) => word.trim().toLowerCase()
@@ -90,7 +91,11 @@ function readPolicy(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new CliError(`Error opening policy file: ${messageOf(cause)}`, { cause, exit: 2 })
+    throw new CliError(`Error opening policy file: ${file}: ${whyUnreadable(cause)}`, {
+      cause,
+      exit: 2,
+      hint: 'name a file with the policy in it',
+    })
   }
 }
 

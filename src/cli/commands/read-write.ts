@@ -1,7 +1,7 @@
 /** The verbs of the API itself: read, write, list, patch and delete, at any path. */
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
-import { showKeys, showSecret, showWarnings } from '../output/secret.ts'
+import { showKeys, showNone, showSecret, showWarnings } from '../output/secret.ts'
 import { readPairs, readTextPairs } from '../pairs.ts'
 import { trimSlashes } from '../paths.ts'
 
@@ -107,11 +107,11 @@ const list = defineCommand({
     const where = trimSlashes(at.args[0]!)
     const ask = { method: 'LIST', path: where, doing: `Error listing ${where}` } as const
     const secret = await at.api.secret(ask)
-    if (secret === undefined) throw noValue(where)
+    if (secret === undefined) return showNone(at, `No value found at ${where}`)
     if (secret.wrapInfo !== null) return showSecret(at, secret)
     if (!Array.isArray(secret.data?.['keys'])) {
       showWarnings(at, secret.warnings)
-      throw new CliError(`No entries found at ${where}`, { exit: 2 })
+      return showNone(at, `No entries found at ${where}`)
     }
     showKeys(at, secret)
   },
@@ -130,7 +130,9 @@ const patch = defineCommand({
     const [first, ...words] = at.args
     const where = trimSlashes(first!)
     if (words.length === 0 && !at.flags.force) {
-      throw new CliError('Must supply data or use -force')
+      throw new CliError('Must supply data or use -force', {
+        hint: `for example: ${at.program} patch ${where} key=value`,
+      })
     }
     const body = await readPairs(words, pairsOf(at))
     const doing = `Error writing data to ${where}`

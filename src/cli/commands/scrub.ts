@@ -9,6 +9,7 @@ import { scrubStream } from '../../scrub/stream.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { indexFromFile } from './fingerprints-file.ts'
+import { whyUnreadable } from '../unreadable.ts'
 import { locate } from './kv/place.ts'
 
 const flags = {
@@ -118,7 +119,6 @@ function keyIn(file: string): Uint8Array {
   try {
     return createHmac('sha256', 'coffer scrub tag').update(readFileSync(file)).digest()
   } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new CliError(`-tag-key-file: ${file} cannot be read (${code})`)
+    throw new CliError(`-tag-key-file: ${file} cannot be read: ${whyUnreadable(error)}`)
   }
 }

@@ -64,6 +64,10 @@ async function print(
 ): Promise<void> {
   let connected = false
   const onState = (now: boolean) => {
+    if (now && !connected && at.io.stderr.isTTY === true) {
+      const what = prefix === '' ? 'all that this token may read' : prefix
+      at.out.warn(`watching ${what}; Ctrl-C ends it`)
+    }
     if (connected && !now) at.out.warn('the connection was lost; trying again')
     connected = now
   }

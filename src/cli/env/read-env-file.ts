@@ -2,18 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { type EnvFile, parseEnvFile } from '../../lib/env-file.ts'
 import { CliError } from '../cli-error.ts'
+import { whyUnreadable } from '../unreadable.ts'
 
 export function readEnvFile(path: string): EnvFile {
   try {
     return parseEnvFile(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)))
   } catch (cause) {
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    const why =
-      code === 'ENOENT'
-        ? 'no such file'
-        : code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
-          ? 'it is not UTF-8 text'
-          : code
-    throw new CliError(`cannot read the env file "${path}": ${why}`, { cause })
+    throw new CliError(`cannot read the env file "${path}": ${whyUnreadable(cause)}`, { cause })
   }
 }

@@ -1,6 +1,6 @@
 /** Work with the client library from a command: what it meets becomes an error of the command line. */
 import { type Client, connect } from '../../client/connect.ts'
-import { CofferError, DeniedError, NetworkError } from '../../client/errors.ts'
+import { CofferError, DeniedError, InvalidRequestError, NetworkError } from '../../client/errors.ts'
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context } from '../command.ts'
 import { clientOptions } from '../http/client-options.ts'
@@ -20,8 +20,12 @@ export async function withClient<T>(at: At, work: (client: Client) => Promise<T>
   }
 }
 
-function hintFor({ program }: At, error: CofferError): { hint?: string } {
-  if (error instanceof NetworkError) return { hint: 'is VAULT_ADDR the address of the server?' }
+function hintFor({ program, settings }: At, error: CofferError): { hint?: string } {
+  if (error instanceof NetworkError) {
+    return { hint: `is the server running? start one: ${program} server -dev, or set VAULT_ADDR` }
+  }
+  if (error instanceof InvalidRequestError && settings.token === undefined)
+    return { hint: `log in: ${program} login` }
   if (!(error instanceof DeniedError)) return {}
   return { hint: `log in with ${program} login, or ask for a policy that allows it` }
 }

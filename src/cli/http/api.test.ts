@@ -145,7 +145,7 @@ test('no server: says so, and how to start one', async () => {
   equal(
     err,
     'Error reading a: Get "http://127.0.0.1:1/v1/a": dial tcp 127.0.0.1:1: connect: connection refused\n' +
-      'hint: is the server running? start one with: coffer server -dev, or set VAULT_ADDR\n',
+      'hint: is the server running? start one: coffer server -dev, or set VAULT_ADDR\n',
   )
 })
 

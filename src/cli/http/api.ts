@@ -118,6 +118,7 @@ async function exchange(program: string, settings: Settings, ask: Ask): Promise<
     namespace: settings.namespace,
     doing: ask.doing,
     program,
+    token: settings.token !== undefined,
   }
   if (ask.aside !== true) {
     const { skipVerify } = settings.tls

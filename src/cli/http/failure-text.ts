@@ -24,6 +24,8 @@ export type Asked = {
   /** `Error reading secret/x`: what the command was about. May be empty. */
   readonly doing: string
   readonly program: string
+  /** Whether a token went along. */
+  readonly token: boolean
 }
 
 export function refused(asked: Asked, status: number, body: string): ApiFailure {
@@ -36,7 +38,7 @@ export function refused(asked: Asked, status: number, body: string): ApiFailure 
   const text =
     `${prefix(asked.doing)}Error making API request.\n\n${where}` +
     `URL: ${asked.method} ${asked.url}\n${detail}`
-  const hint = hintFor(asked.program, status, errors ?? [])
+  const hint = hintFor(asked, status, errors ?? [])
   return new ApiFailure(status, errors ?? [], { text, ...(hint === undefined ? {} : { hint }) })
 }
 
@@ -62,13 +64,24 @@ export function saysWhy(body: string): boolean {
   return (errorsIn(body) ?? []).length > 0
 }
 
-function hintFor(program: string, status: number, errors: readonly string[]): string | undefined {
+function hintFor(
+  { program, token }: Asked,
+  status: number,
+  errors: readonly string[],
+): string | undefined {
   const said = errors.join('\n')
+  if (status === 403 && !token)
+    return `there is no token here: ${program} login, or set VAULT_TOKEN`
   if (status === 503 && /sealed/i.test(said)) return `unseal it first: ${program} operator unseal`
   if (/preflight capability check/.test(said)) {
     return `see what the token may do there: ${program} token capabilities <path>`
   }
   if (status === 403) return `see what the token is and may do: ${program} token lookup`
+  if (/path is already in use/.test(said)) return 'choose another path: -path=<path>'
+  if (/plugin not found in the catalog/.test(said)) {
+    return `see which there are: ${program} plugin list`
+  }
+  if (status === 500) return 'the log of the server says why'
   if (status === 429) return 'a quota was reached: wait a little, then try again'
   if (status === 404 && /no handler for route/.test(said)) {
     return `see which mounts there are: ${program} secrets list`
@@ -112,7 +125,7 @@ function problem(program: string, address: string, cause: unknown): Problem {
   if (code === 'ECONNREFUSED' || code === 'ENOENT') {
     return {
       words: `dial tcp ${host}: connect: connection refused`,
-      hint: `is the server running? start one with: ${program} server -dev, or set VAULT_ADDR`,
+      hint: `is the server running? start one: ${program} server -dev, or set VAULT_ADDR`,
     }
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
@@ -123,7 +136,7 @@ function problem(program: string, address: string, cause: unknown): Problem {
   }
   if (/CERT|SIGNATURE|ISSUER|ALTNAME/.test(code)) {
     const trust = 'trust the authority of the server with -ca-cert=<file> or VAULT_CACERT'
-    return { words: `tls: failed to verify certificate: ${words}`, hint: trust }
+    return { words: `tls: failed to verify certificate: ${words.split(';')[0]}`, hint: trust }
   }
   return { words: words === '' ? code || 'no answer' : words }
 }

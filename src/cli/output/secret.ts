@@ -52,6 +52,19 @@ export function showSection(at: Show, title: string, data: JsonObject): void {
   if (rows.length > 0) at.out.line(table(['Key', 'Value'], rows))
 }
 
+/**
+ * Nothing is listed, which is exit code 2: people are told, programs get a value that is empty. It is
+ * an object where Vault's command line gives one.
+ */
+export function showNone(at: Show, message: string, options: { hint?: string; empty?: [] } = {}) {
+  const { hint, empty = {} } = options
+  if (at.out.tabular || at.settings.field !== undefined) {
+    throw new CliError(message, { exit: 2, ...(hint !== undefined && { hint }) })
+  }
+  at.out.structured(empty)
+  return 2
+}
+
 /** `keys`, sorted; with -detailed also what `key_info` says of each. */
 export function showKeys(at: Show, secret: Secret): void {
   const { detailed, field } = at.settings
@@ -82,7 +95,11 @@ export function showKeys(at: Show, secret: Secret): void {
 
 /** One value alone: text as it is, anything else as JSON would be read back. */
 export function showField(at: Show, value: unknown, field: string): void {
-  if (value === undefined) throw new CliError(`Field "${field}" not present in secret`)
+  if (value === undefined) {
+    throw new CliError(`Field "${field}" not present in secret`, {
+      hint: 'without -field it shows which there are',
+    })
+  }
   if (at.out.tabular || at.settings.format === 'raw') at.out.raw(goValue(value))
   else at.out.structured(inByteOrder(value))
 }

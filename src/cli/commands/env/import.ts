@@ -152,7 +152,7 @@ async function afterwards(at: At, { file, path, read }: Omit<Job, 'client'> & { 
     tell(`Removed ${file}`)
   } else if (!given.has('remove')) {
     out.warn(
-      `${file} still holds the values: -remove removes it, -rewrite makes references of them`,
+      `${file} still holds the values.\n-remove removes it, -rewrite leaves references in it.`,
     )
   }
 }

@@ -77,12 +77,17 @@ export const promote = defineCommand({
         variables.filter(({ what }) => what !== 'same'),
       )
       show(at, { from, to, steps })
-      if (changes.length === 0 || at.flags['dry-run'] || !(await agreed(at))) return
+      if (changes.length === 0 || at.flags['dry-run']) return 0
+      if (!(await agreed(at))) {
+        at.out.warn('Nothing was promoted')
+        return 1
+      }
       await carryOut(
         client,
         steps.filter(({ variables }) => variables.some(({ what }) => what !== 'same')),
       )
       if (at.out.tabular) at.out.line(`Promoted ${changes.length} to ${to}`)
+      return 0
     })
   },
 })

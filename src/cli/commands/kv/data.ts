@@ -105,7 +105,7 @@ export const put = defineCommand({
   flags: { cas: casFlag, mount: mountFlag },
   async run(at) {
     const [key, ...words] = at.args
-    if (words.length === 0) throw new CliError('Must supply data')
+    if (words.length === 0) throw noData(at, 'put')
     const data = await readPairs(words, { io: at.io, interactive: at.settings.interactive })
     const place = await locate(at, key!, at.flags.mount)
     const path = place.full('data')
@@ -117,6 +117,11 @@ export const put = defineCommand({
     showWritten(at, path, secret)
   },
 })
+
+const noData = ({ program, args }: Pick<Context, 'program' | 'args'>, verb: string) =>
+  new CliError('Must supply data', {
+    hint: `for example: ${program} kv ${verb} ${args[0]} password=- or @data.json`,
+  })
 
 /** What a write says: the new version, or only that it is done. */
 export function showWritten(at: At, path: string, secret: Secret | undefined): void {
@@ -152,7 +157,7 @@ export const patch = defineCommand({
   async run(at) {
     const [key, ...words] = at.args
     const removed = at.flags['remove-data']
-    if (words.length === 0 && removed.length === 0) throw new CliError('Must supply data')
+    if (words.length === 0 && removed.length === 0) throw noData(at, 'patch')
     const changes = await readPairs(words, { io: at.io, interactive: at.settings.interactive })
     // In a merge patch, null removes.
     for (const name of removed) changes[name] = null

@@ -127,7 +127,7 @@ test('kv put without data asks nobody', async () => {
   await using vault = await fakeVault({})
   const { code, err } = await runAgainst(vault, ['kv', 'put', 'secret/a'])
   equal(code, 1)
-  equal(err, 'Must supply data\n')
+  match(err, /^Must supply data\nhint: for example: coffer kv put /)
   equal(vault.asked.length, 0)
 })
 

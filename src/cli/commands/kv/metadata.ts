@@ -79,7 +79,7 @@ export const metadataPut = defineCommand({
     },
     {
       does: 'Say whose it is',
-      line: 'coffer kv metadata put -mount=secret -custom-metadata=owner=billing app/db',
+      line: 'coffer kv metadata put -custom-metadata=owner=billing secret/app/db',
     },
   ],
   args: [keyArg],
@@ -101,7 +101,7 @@ export const metadataPatch = defineCommand({
   examples: [
     {
       does: 'One note more, one less',
-      line: 'coffer kv metadata patch -mount=secret -custom-metadata=a=1 -remove-custom-metadata=b x',
+      line: 'coffer kv metadata patch -custom-metadata=a=1 -max-versions=5 secret/x',
     },
   ],
   args: [keyArg],

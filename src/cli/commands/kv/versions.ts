@@ -2,7 +2,7 @@
 import { isObject } from '../../../lib/json.ts'
 import { CliError } from '../../cli-error.ts'
 import { defineCommand, flag } from '../../command.ts'
-import { showKeys, showSecret } from '../../output/secret.ts'
+import { showKeys, showNone, showSecret } from '../../output/secret.ts'
 import { withSlash } from '../../paths.ts'
 import { showWritten } from './data.ts'
 import { keyArg, locate, mountFlag, needsVersion2 } from './place.ts'
@@ -31,7 +31,9 @@ export const list = defineCommand({
     const { mount } = at.flags
     const [path = ''] = at.args
     if (path === '' && mount === undefined) {
-      throw new CliError('Not enough arguments (expected 1, got 0)')
+      throw new CliError('Not enough arguments (expected 1, got 0)', {
+        hint: `name a mount: ${at.program} kv list -mount=secret`,
+      })
     }
     const where = (await locate(at, path, mount)).full('metadata')
     const secret = await at.api.secret({
@@ -39,7 +41,7 @@ export const list = defineCommand({
       path: where,
       doing: `Error listing ${where}`,
     })
-    if (secret === undefined) throw new CliError(`No value found at ${where}`, { exit: 2 })
+    if (secret === undefined) return showNone(at, `No value found at ${where}`)
     if (secret.wrapInfo !== null) return showSecret(at, secret)
     showKeys(at, secret)
   },

@@ -22,8 +22,8 @@ async function send(at: At, { act, doing, body = {}, done }: Order): Promise<voi
 
 const served = (told: Told): string => {
   const { path, generation, previous_generation: old } = told
-  const rest = old > 0 ? `; generation ${old} is revoked when nobody holds it` : ''
-  return `Success! Generation ${generation} of ${path} is served${rest}`
+  const rest = old > 0 ? `\nGeneration ${old} is revoked when nobody holds it any more.` : ''
+  return `Success! Generation ${generation} of ${path} is served.${rest}`
 }
 
 export const now = defineCommand({
@@ -69,10 +69,10 @@ export const now = defineCommand({
       await send(at, { act: 'now', doing: 'rotating', body, done })
     } catch (error) {
       if (!refusedWith(error, 409)) throw error
-      throw new CliError(error.message, {
-        exit: HELD,
-        hint: `"coffer rotate status ${pathOf(at)}" shows who holds it; -emergency does not wait for them`,
-      })
+      const hint = error.message.includes('on hold')
+        ? `${at.program} rotate release -because=… ${pathOf(at)}`
+        : `${at.program} rotate status ${pathOf(at)}\n      shows who holds it; -emergency does not wait for them`
+      throw new CliError(error.message, { exit: HELD, hint })
     }
   },
 })

@@ -9,7 +9,7 @@ import {
   cut,
   type HolderTold,
   pathArg,
-  pathOf,
+  noRotation,
   shortDuration,
   stateText,
   type Told,
@@ -44,7 +44,7 @@ export const plan = defineCommand({
       act: 'plan',
       doing: 'planning the rotation of',
     })
-    if (!data) throw new CliError(`No rotation at ${pathOf(at)}`, { exit: 2 })
+    if (!data) throw noRotation(at)
     if (!at.out.tabular) return at.out.structured(data)
     const told = data as unknown as Plan
     const line = (text = '') => at.out.line(text)

@@ -88,6 +88,7 @@ test('times read as people say them', () => {
   equal(when('2026-01-01T12:00:00Z', NOW), 'now')
   equal(when('2026-01-01T11:00:00Z', NOW), '1h ago')
   equal(when('2026-01-03T15:00:00Z', NOW), 'in 2d3h')
+  equal(when('2026-01-31T11:59:58Z', NOW), 'in 30d')
   equal(when(null, NOW), 'never')
   equal(shortDuration(90 * 86_400), '90d')
   equal(cut('abcdef', 4), 'abc…')

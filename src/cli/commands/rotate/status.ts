@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
+import { showNone } from '../../output/secret.ts'
 import { drawRotation, historyLine, narrow } from './picture.ts'
 import { cut, pathArg, stateText, statusOf, type Told, when, WIDTH } from './told.ts'
 
@@ -14,6 +15,7 @@ export const list = defineCommand({
   examples: [
     { does: 'All', line: 'coffer rotate list' },
     { does: 'Below a path, for programs', line: 'coffer rotate list -format=json database/' },
+    { does: 'With the state of each', line: 'coffer rotate list -format=json -detailed' },
   ],
   args: [{ name: 'prefix', help: 'Only paths that begin so.', optional: true }],
   exits: { 2: 'nothing is rotated, or the server refused' },
@@ -24,10 +26,17 @@ export const list = defineCommand({
     const paths = keys.filter((key) => key.startsWith(at.args[0] ?? ''))
     if (paths.length === 0) {
       const hint =
-        'declare one: coffer write sys/coffer/rotate/config/secret/app kind=generated field=password period=30d'
-      throw new CliError('Nothing is rotated there', { exit: 2, hint })
+        'declare one, such as a password that is made anew each month:\n' +
+        `      ${at.program} write sys/coffer/rotate/config/secret/app \\\n` +
+        '        kind=generated field=password period=30d'
+      return showNone(at, 'Nothing is rotated there', { hint, empty: [] })
     }
-    if (!at.out.tabular) return at.out.structured(paths)
+    if (!at.out.tabular) {
+      if (!at.settings.detailed) return at.out.structured(paths)
+      const all: unknown[] = []
+      for (const path of paths) all.push((await detailsOf(at, path)) ?? { path })
+      return at.out.structured(all)
+    }
     const now = Date.now()
     const rows: string[][] = []
     for (const path of paths.slice(0, DETAILS_MAX)) {

@@ -75,11 +75,14 @@ export async function statusOf(at: At): Promise<Told> {
     doing: 'reading the rotation of',
   })
   if (data) return data as unknown as Told
-  throw new CliError(`No rotation at ${pathOf(at)}`, {
+  throw noRotation(at)
+}
+
+export const noRotation = (at: At) =>
+  new CliError(`No rotation at ${pathOf(at)}`, {
     exit: 2,
     hint: '"coffer rotate list" shows what is rotated',
   })
-}
 
 /** What came from elsewhere must not move the cursor of whoever looks at it. */
 export const clean = (text: string): string => text.replace(/[\p{C}\u2028\u2029]/gu, '?')
@@ -98,13 +101,17 @@ export const stateText = ({
   hold_reason: why,
 }: Pick<Told, 'state' | 'hold_reason'>): string => (why === '' ? state : `${state} (${why})`)
 
+const DAY = 86_400
+const TEN_DAYS = 10 * DAY
+
 /** `in 3h5m`, `12s ago`; the two largest units. */
 export function when(time: string | null, now: number): string {
   if (time === null) return 'never'
   const seconds = Math.round((Date.parse(time) - now) / 1000)
   if (seconds === 0) return 'now'
-  const text = shortDuration(Math.abs(seconds))
-  return seconds < 0 ? `${text} ago` : `in ${text}`
+  // What was set to 30 days a second ago is no 29.
+  const ahead = seconds >= TEN_DAYS ? Math.round(seconds / DAY) * DAY : seconds
+  return seconds < 0 ? `${shortDuration(-seconds)} ago` : `in ${shortDuration(ahead)}`
 }
 
 /** How long it has been so; clocks that differ a little make no negative time. */

@@ -41,13 +41,20 @@ type Plan = {
 
 /** What was found is fixed as far as that is certain. The exit code: 0 when all of it is. */
 export async function fix(at: At, findings: readonly Finding[]): Promise<number> {
+  if (findings.length === 0) {
+    say(at, 'Nothing was found, so there is nothing to put into a vault')
+    return 0
+  }
   const path = trimSlashes(at.flags['fix-path'] ?? `secret/${basename(startOf(at))}`)
   const place = await locate(at, path, undefined)
   const before = await valuesAt(at, place.full('data'))
   const plan = planOf(findings, { path, values: before.data })
   show(at, plan)
   if (plan.changes.length === 0) return plan.left.length === 0 ? 0 : 1
-  if (!(await agreed(at, plan, path))) return 1
+  if (!(await agreed(at, plan, path))) {
+    say(at, 'nothing was changed')
+    return 1
+  }
   if (plan.fields.size > 0) {
     const data = { ...before.data, ...Object.fromEntries(plan.fields) }
     const body = place.v2 ? { data, options: { cas: before.version } } : data
@@ -67,6 +74,8 @@ export async function fix(at: At, findings: readonly Finding[]): Promise<number>
   hints(at, plan)
   return plan.left.length === 0 ? 0 : 1
 }
+
+const count = (many: number, noun: string) => `${many} ${noun}${many === 1 ? '' : 's'}`
 
 const say = ({ io }: At, text: string) => void io.stdout.write(`${text}\n`)
 
@@ -163,7 +172,7 @@ async function agreed(at: At, { changes, fields }: Plan, path: string): Promise<
     throw new CliError('nothing was changed: nobody is there to ask', { hint: '-yes does not ask' })
   }
   const kept = fields.size > 0 ? `write ${fields.size} to ${path} and ` : ''
-  at.out.ask(`${kept}change ${changes.length} places in ${files} files? [y/N] `)
+  at.out.ask(`${kept}change ${count(changes.length, 'place')} in ${count(files, 'file')}? [y/N] `)
   return /^y(?:es)?$/i.test((await readLine(at.io.stdin)).trim())
 }
 

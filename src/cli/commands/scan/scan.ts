@@ -99,8 +99,15 @@ async function runScan(at: At): Promise<number> {
   if (template !== undefined || !SAYS_ALL.has(at.flags.format)) {
     for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
   }
+  if (findings > 0 && template === undefined && at.flags.format === 'text') {
+    at.io.stderr.write(WHAT_NEXT)
+  }
   return findings > 0 ? at.flags['exit-code'] : 0
 }
+
+const WHAT_NEXT = `hint: take it out ("coffer scan -fix" puts it into a vault), or say that it is
+      none: a comment coffer:allow in its line, or "coffer scan baseline create"
+`
 
 /** Of files as they are now: what is in history is out already, and no line of it can be changed. */
 async function runFix(at: At): Promise<number> {

@@ -13,6 +13,7 @@ import {
 import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import type { ScannerOptions } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
+import { whyUnreadable } from '../../unreadable.ts'
 import { type Context, flag } from '../../command.ts'
 import { folderOf } from './sources.ts'
 
@@ -107,7 +108,7 @@ function parsed<T>(file: string, parse: (text: string) => T): T {
     const { code } = error as NodeJS.ErrnoException
     if (error instanceof BaselineError) throw new CliError(`scan: ${file}: ${error.message}`)
     if (code === undefined) throw error
-    throw new CliError(`scan: ${file} cannot be read (${code})`, {
+    throw new CliError(`scan: ${file} cannot be read: ${whyUnreadable(error)}`, {
       ...(code === 'ENOENT' && { hint: 'coffer scan baseline create makes one' }),
     })
   }

@@ -10,6 +10,7 @@ import {
   scanStaged,
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
+import { whyUnreadable } from '../../unreadable.ts'
 import { type Context, flag } from '../../command.ts'
 import { pushedRanges } from './pushed.ts'
 
@@ -81,7 +82,6 @@ function missing(path: string): void {
   try {
     statSync(path)
   } catch (error) {
-    const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new CliError(`scan: ${path} cannot be read (${code})`)
+    throw new CliError(`scan: ${path} cannot be read: ${whyUnreadable(error)}`)
   }
 }
