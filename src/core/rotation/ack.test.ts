@@ -65,6 +65,31 @@ test('an ack says what can be: a generation that was served, and a plain name', 
   }
 })
 
+test('one that is gone holds nothing, whatever it had; that it could not use the new one stays', async () => {
+  const { token, ack, holders, ask } = await house()
+  const [own, stranger] = [await token('app'), await token('app')]
+  await ack(own)
+  equal((await ask('write', 'fake/rotate-role/app')).status, 204)
+  const states = async () =>
+    (await holders())
+      .filter(({ kind }) => kind === 'client')
+      .map(({ instance, state, blocks }) => [instance, state, blocks])
+  deepEqual(await states(), [['web-1', 'seen', true]])
+  equal((await ack(stranger, { state: 'gone' })).status, 403)
+  deepEqual(await states(), [['web-1', 'seen', true]])
+  equal((await ack(own, { state: 'gone' })).status, 204)
+  deepEqual(await states(), [])
+  equal((await ack(own, { state: 'gone' })).status, 204, 'again, or from one that was never known')
+  deepEqual(await states(), [])
+
+  await ack(own, { state: 'nack', generation: 2 })
+  await ack(own, { state: 'gone', generation: 2 })
+  deepEqual(await states(), [['web-1', 'nack', false]])
+  await ack(own, { state: 'seen', generation: 2 })
+  await ack(own, { state: 'gone', generation: 2 })
+  deepEqual(await states(), [])
+})
+
 test('what a client calls itself cannot draw on a terminal', async () => {
   const { token, ack, holders } = await house()
   await ack(await token('app'), { app: '\u001b[2Jweb', state: 'nack', reason: 'red\u001b[31m' })
