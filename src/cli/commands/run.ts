@@ -61,7 +61,9 @@ export const command = defineCommand({
     'Signals are passed on. The exit code is that of the program; 128 and the number of the signal ' +
     'when a signal ended it; 126 when it cannot be run, 127 when there is no such program.\n\n' +
     'With -watch, a new version of one of the secrets ends the program (SIGTERM, then SIGKILL) and ' +
-    'starts it with the new values. When they cannot be read, it runs on with the old ones.',
+    'starts it with the new values. When they cannot be read, it runs on with the old ones.\n\n' +
+    'A server that rotates one of the secrets revokes the old value when the program that has it has ' +
+    'ended, and not before.',
   examples: [
     { does: 'A server with its secrets', line: 'coffer run -env-file=.env -- node server.js' },
     { does: 'And again when they change', line: 'coffer run -watch -- npm start' },

@@ -64,12 +64,14 @@ export async function acknowledge(call: Call<never>, core: Core, ack: Ack): Prom
   }
   const same =
     before?.state === state &&
+    before.silent === undefined &&
     before.generation === ack.generation &&
     before.owner === ownerOf(token)
   if (same && turn.now - before.at < SAME_MS) return
   const {
     tokenEnds: _,
     reason: __,
+    silent: ___,
     ...kept
   } = { ...newHolder(turn, token, ack.instance), ...before }
   const next: HolderEntry = {
