@@ -1,19 +1,10 @@
 /** `coffer agent` against a real server: logins, sinks, templates, a program, a listener. */
-import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { coffer, type Running, startCoffer } from '../support/coffer.ts'
-import { generatedRotation } from '../support/generated-rotation.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
 const POLICY = `path "secret/data/*" { capabilities = ["read", "create", "update"] }
@@ -278,59 +269,6 @@ listener "tcp" { address = "127.0.0.1:0" }
     match(agent.said(), /a secret has changed: started the program again/)
     agent.child.kill('SIGTERM')
     equal((await agent.ended).code, 7)
-  })
-
-  test('a rotation waits for the command that makes an app read the new file', async () => {
-    await fresh()
-    await put('rot/file', { host: 'one' })
-    const rotation = await generatedRotation(api, 'secret/rot/file')
-    const config = approle().replace('interval = "1s"', 'interval = "1h"')
-    const agent = start(`${config}
-      template {
-        contents = "{{ with secret \\"secret/rot/file\\" }}{{ .Data.data.host }} {{ .Data.data.password }}{{ end }}"
-        destination = "${dir}/login"
-        command = "test ! -e ${dir}/bad && cp ${dir}/login ${dir}/used"
-      }`)
-    await until(() => existsSync(join(dir, 'used')))
-    writeFileSync(join(dir, 'bad'), '')
-    await rotation.now()
-    const held = await rotation.until(({ hold_reason: why }) => why === 'nack')
-    match(held.hold_note, /^cannot use generation 3: client agent \S+\.files\./)
-    equal(held.previous_generation, 2)
-    notEqual(read('login'), read('used'))
-    // The next change brings the command again, and that it ends well is what was waited for.
-    rmSync(join(dir, 'bad'))
-    const patched = await api.patch('secret/data/rot/file', { data: { host: 'two' } })
-    equal(patched.status, 200)
-    const { generation, holders } = await rotation.over()
-    deepEqual(
-      [generation, holders.map(({ app, state }) => [app, state])],
-      [3, [['agent', 'drained']]],
-    )
-    equal(read('login'), read('used'))
-    await stopped(agent)
-    equal(
-      (await rotation.status()).holders.length,
-      1,
-      'the file is there, and so may its reader be',
-    )
-  })
-
-  test('a rotation waits for the program that exec runs, and no longer', async () => {
-    await fresh()
-    const rotation = await generatedRotation(api, 'secret/rot/exec')
-    const agent = start(`${approle()}
-      env_template "P" { contents = "{{ with secret \\"secret/rot/exec\\" }}{{ .Data.data.password }}{{ end }}" }
-      exec {
-        command = ["sh", "-c", "echo start; exec sleep 300"]
-        restart_on_secret_changes = "never"
-      }`)
-    await agent.until('start')
-    await rotation.now()
-    match((await rotation.held()).hold_note, /^generation 1 is held by client agent\/sh /)
-    agent.child.kill('SIGTERM')
-    equal((await agent.ended).code, 143)
-    await rotation.over()
   })
 
   test('a file is written anew when the server tells of a change, long before the next look', async (t) => {

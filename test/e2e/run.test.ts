@@ -5,7 +5,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { COFFER, coffer, type CofferOptions, startCoffer } from '../support/coffer.ts'
-import { generatedRotation } from '../support/generated-rotation.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
 const PASSWORD = ['s3cr3t', 'x/ü'].join('@')
@@ -258,76 +257,6 @@ suite('coffer run', () => {
     running.child.kill('SIGTERM')
     const { code, out } = await running.ended
     deepEqual([code, out], [143, 'start one one\nstart two two\n'])
-  })
-
-  const rotated = (name: string) => generatedRotation(api, `secret/rot/${name}`)
-  const runs = (name: string, flags: string[], script: string) =>
-    startCoffer(server, ['run', ...flags, '--', 'sh', '-c', script], {
-      env: { P: `vault://secret/rot/${name}#password` },
-      interactive: true,
-    })
-
-  test('what the child was given is not revoked before it ends, and then at once', async () => {
-    const rotation = await rotated('plain')
-    const running = runs('plain', [], 'echo ready; read line; exit 4')
-    await running.until('ready')
-    await rotation.now()
-    const held = await rotation.held()
-    match(held.hold_note, /^generation 1 is held by client run\/sh \S+ \(127/)
-    deepEqual([held.generation, held.previous_generation], [2, 1])
-    const [holder, ...others] = held.holders
-    deepEqual([holder?.app, holder?.state, holder?.blocks, others], ['run/sh', 'drained', true, []])
-    const shown = await coffer(server, ['rotate', 'status', 'secret/rot/plain'])
-    match(shown.out, /\n! +client +run\/sh /)
-    running.child.stdin!.end('\n')
-    equal((await running.ended).code, 4)
-    deepEqual((await rotation.status()).holders, [], 'it has said that it is gone')
-    await rotation.over()
-  })
-
-  test('what is read and not used is let go', async () => {
-    const rotation = await rotated('unused')
-    const env = { P: 'vault://secret/rot/unused#password', Q: 'vault://secret/rot/unused#none' }
-    equal((await run(['--', 'true'], { env })).code, 2)
-    equal((await run(['--', 'no-such-program'], { env: { P: env.P } })).code, 127)
-    deepEqual((await rotation.status()).holders, [])
-  })
-
-  test('-watch holds the old value until the old child has ended, then uses the new one', async () => {
-    const rotation = await rotated('watch')
-    const gate = join(server.dir, 'gate')
-    const script = `echo "start $$ $P"; trap 'echo asked; while ! test -e ${gate}; do sleep 0.1; done; exit 0' TERM
-      while :; do sleep 0.1; done`
-    const running = runs('watch', ['-watch', '-grace=1h'], script)
-    await running.until('start')
-    await rotation.now()
-    await running.until('asked')
-    const held = await rotation.held()
-    match(held.hold_note, /^generation 1 is held by client run\/sh /)
-    equal(held.previous_generation, 1)
-    writeFileSync(gate, '')
-    const { holders } = await rotation.over()
-    deepEqual(
-      holders.map(({ app, state, blocks }) => [app, state, blocks]),
-      [['run/sh', 'drained', false]],
-    )
-    running.child.kill('SIGTERM')
-    equal((await running.ended).code, 0)
-    equal(running.said().match(/^start/gm)?.length, 2)
-    deepEqual((await rotation.status()).holders, [])
-  })
-
-  test('-watch refuses the new value when the child fails of it at once', async () => {
-    const rotation = await rotated('bad')
-    const mark = join(server.dir, 'mark')
-    const script = `test -e ${mark} && exit 3; touch ${mark}; echo ready; exec sleep 300`
-    const running = runs('bad', ['-watch'], script)
-    await running.until('ready')
-    await rotation.now()
-    equal((await running.ended).code, 3)
-    const held = await rotation.held()
-    match(held.hold_note, /^cannot use generation 2: client run\/sh /)
-    deepEqual([held.hold_reason, held.previous_generation], ['nack', 1])
   })
 
   test('a child that ends by itself ends the watching', async () => {
