@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { coffer, startCoffer } from '../support/coffer.ts'
+import { coffer, type CofferOptions, type Running, startCoffer } from '../support/coffer.ts'
 import { generatedRotation } from '../support/generated-rotation.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
@@ -16,11 +16,21 @@ suite('a rotation and its holders', { concurrency: true }, () => {
     api = http(server.address, { token: server.rootToken })
     writeFileSync(join(server.dir, 'agent-token'), server.rootToken, { mode: 0o600 })
   })
-  after(() => server[Symbol.asyncDispose]())
+  after(async () => {
+    // What a test that has failed has left behind would keep this process alive.
+    for (const { child } of started) child.kill('SIGKILL')
+    await server[Symbol.asyncDispose]()
+  })
+  const started: Running[] = []
+  const start = (args: readonly string[], options?: CofferOptions) => {
+    const running = startCoffer(server, args, options)
+    started.push(running)
+    return running
+  }
 
   const rotated = (name: string) => generatedRotation(api, `secret/rot/${name}`)
   const runs = (name: string, flags: string[], script: string) =>
-    startCoffer(server, ['run', ...flags, '--', 'sh', '-c', script], {
+    start(['run', ...flags, '--', 'sh', '-c', script], {
       env: { P: `vault://secret/rot/${name}#password` },
       interactive: true,
     })
@@ -92,7 +102,7 @@ suite('a rotation and its holders', { concurrency: true }, () => {
     const [file, token] = [join(server.dir, `${name}.hcl`), join(server.dir, 'agent-token')]
     const login = `auto_auth { method "token_file" { config = { token_file_path = "${token}" } } }`
     writeFileSync(file, `${login}\n${rest}`)
-    return startCoffer(server, ['agent', `-config=${file}`])
+    return start(['agent', `-config=${file}`])
   }
 
   test('agent: a rotation waits for the command that makes an app read the new file', async () => {
