@@ -201,7 +201,7 @@ function sourceOf(
 ): SecretSource {
   const { config, clock, env, log } = options
   const source = createSecretSource({
-    ...{ client, clock, env, onChange, random: Math.random, onRead: holding.seen },
+    ...{ client, clock, env, onChange, random: Math.random, onRead: (read) => holding.seen(read) },
     refreshSeconds: config.renderSeconds,
     onError: (path, error) => log(`${path} could not be read again: ${saidOf(error)}`),
   })
@@ -234,7 +234,10 @@ async function patiently<T>(
 
 async function keepFiles(options: AgentOptions, at: At): Promise<SecretSource> {
   const { config, clock, log } = options
-  const held = holdForFiles(at.holding)
+  const held = holdForFiles(
+    at.holding,
+    config.templates.map(({ destination }) => destination),
+  )
   const renderAll = async () => {
     for (const template of config.templates) {
       const { destination, command } = template

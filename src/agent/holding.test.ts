@@ -139,7 +139,7 @@ test('the end does not wait for ever for a server that does not answer', async (
 
 test('a command that fails is a refusal, and its file stands on what was before', async () => {
   const { holding, said, words } = house()
-  const files = holdForFiles(holding)
+  const files = holdForFiles(holding, ['/f'])
   files.written('/f', of(1), undefined)
   await said()
   files.written('/f', of(2), 'ended with 3')
@@ -154,7 +154,7 @@ test('a command that fails is a refusal, and its file stands on what was before'
 
 test('a file that was there already lets nothing go until its generation is another', async () => {
   const { holding, said } = house()
-  const files = holdForFiles(holding)
+  const files = holdForFiles(holding, ['/f', '/g'])
   files.same('/f', of(1), true)
   files.written('/g', of(1), undefined)
   deepEqual(await said(), [`${A} applied 1`])
@@ -164,13 +164,28 @@ test('a file that was there already lets nothing go until its generation is anot
   files.same('/f', of(2), true)
   deepEqual(await said(), [`${A} applied 2`, `${A} drained 2`])
   const other = house()
-  holdForFiles(other.holding).same('/f', of(1), false)
+  holdForFiles(other.holding, ['/f']).same('/f', of(1), false)
   deepEqual(await other.said(), [`${A} drained 1`], 'without a command nobody is to be told')
+})
+
+test('nothing is let go before all files have had their turn', async () => {
+  const { holding, said } = house()
+  const files = holdForFiles(holding, ['/f', '/g'])
+  files.written('/f', of(2), undefined)
+  deepEqual(await said(), [], 'the other one may still have the one before in it')
+  files.same('/g', of(2), true)
+  deepEqual(await said(), [`${A} applied 2`])
+  const other = house()
+  const both = holdForFiles(other.holding, ['/f', '/g'])
+  both.written('/f', of(2), undefined)
+  both.written('/g', of(1), undefined)
+  both.written('/g', of(2), undefined)
+  deepEqual(await other.said(), [`${A} applied 2`, `${A} drained 2`])
 })
 
 test('the first command that fails refuses nothing, and lets nothing go', async () => {
   const { holding, said } = house()
-  const files = holdForFiles(holding)
+  const files = holdForFiles(holding, ['/f', '/g'])
   files.written('/f', of(1), 'ended with 3')
   files.written('/g', of(1), undefined)
   deepEqual(await said(), [`${A} applied 1`])

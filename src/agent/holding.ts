@@ -28,11 +28,10 @@ export type Holding = {
   use(client: Client): void
   /** Has been read, and is not in use yet. */
   seen(read: Generations): void
-  /**
-   * The place uses these now, and nothing else any more. Of what is the same in `unsure` that is not
-   * known: it may still use what was before, and the server is left to what it has last heard.
-   */
-  stands(place: string, on: Generations, unsure?: Generations): void
+  /** The place uses these now, and nothing else any more. */
+  stands(place: string, on: Generations): void
+  /** The same for many, none of which lets go before all are known. */
+  standTogether(all: ReadonlyMap<string, Place>): void
   /** What has turned out not to work: of `on`, what is not as in `before`. */
   refused(on: Generations, before: Generations | undefined, reason: string): void
   /** Nothing is used here any more. Comes back when the server has heard it, or soon. */
@@ -40,6 +39,12 @@ export type Holding = {
   /** The same, but what was put into files is still used by others. */
   close(): Promise<void>
 }
+
+/**
+ * What a place stands on. Of what is the same in `unsure` that is not known: it may still use what was
+ * before, and the server is left to what it has last heard.
+ */
+export type Place = { readonly on: Generations; readonly unsure?: Generations | undefined }
 
 export type HoldingOptions = {
   instance: string
@@ -104,7 +109,8 @@ export function createHolding(options: HoldingOptions): Holding {
     const told = toldOf(path)
     if (used.length === 0) {
       void told.acks.leave(told.seen)
-      return void Object.assign(told, UNTOLD)
+      Object.assign(told, UNTOLD)
+      return
     }
     const newest = Math.max(...used.map(({ generation }) => generation))
     const isNewest = used.map(({ generation, isSure }) => isSure && generation === newest)
@@ -125,6 +131,16 @@ export function createHolding(options: HoldingOptions): Holding {
     end.abort(new DOMException('the holder has ended', 'AbortError'))
   }
 
+  const standTogether: Holding['standTogether'] = (all) => {
+    const touched = new Set<string>()
+    for (const [name, place] of all) {
+      for (const path of places.get(name)?.on.keys() ?? []) touched.add(path)
+      for (const path of place.on.keys()) touched.add(path)
+      places.set(name, place)
+    }
+    for (const path of touched) settle(path)
+  }
+
   return {
     instance,
     headers: { 'x-coffer-instance': instance, 'x-coffer-app': app },
@@ -138,11 +154,8 @@ export function createHolding(options: HoldingOptions): Holding {
         told.seen = generation
       }
     },
-    stands(place, on, unsure = NONE) {
-      const before = places.get(place)?.on ?? NONE
-      places.set(place, { on, unsure })
-      for (const path of new Set([...before.keys(), ...on.keys()])) settle(path)
-    },
+    stands: (place, on) => standTogether(new Map([[place, { on }]])),
+    standTogether,
     refused(on, before, reason) {
       for (const [path, generation] of on) {
         const older = before?.get(path)
@@ -159,22 +172,22 @@ const PROGRAM = 'the program'
 type With = { readonly generations: Generations }
 
 /** What the environment of a program stands on, from one start to the next. */
-export function holdForProgram({ stands, refused }: Holding) {
+export function holdForProgram(holding: Holding) {
   let before: Generations | undefined
   let now: Generations | undefined
   return {
     onStarted({ generations }: With) {
       before = now
       now = generations
-      stands(PROGRAM, generations)
+      holding.stands(PROGRAM, generations)
     },
     /** Another generation, and yet not one value in the environment is another. */
     onSame({ generations }: With) {
       now = generations
-      stands(PROGRAM, generations)
+      holding.stands(PROGRAM, generations)
     },
     onFailedRestart(code: number) {
-      refused(now ?? NONE, before, `the program ended with ${code} at once`)
+      holding.refused(now ?? NONE, before, `the program ended with ${code} at once`)
     },
   }
 }
@@ -183,23 +196,33 @@ export function holdForProgram({ stands, refused }: Holding) {
  * What files stand on. That those who read a file have done so is known when its command has ended
  * well; of a file that nobody is told of, it is taken for granted.
  */
-export function holdForFiles({ stands, refused }: Holding) {
+export function holdForFiles(holding: Holding, files: readonly string[]) {
   const known = new Map<string, Generations>()
   const unsure = new Map<string, Generations>()
   const troubled = new Set<string>()
+  // At the start nobody knows what a file has in it whose turn has not come.
+  const missing = new Set(files)
+  const waiting = new Map<string, Place>()
+  const stand = (file: string, place: Place) => {
+    missing.delete(file)
+    waiting.set(file, place)
+    if (missing.size > 0) return
+    holding.standTogether(waiting)
+    waiting.clear()
+  }
   return {
     /** `trouble`: what came of the command. */
     written(file: string, used: Generations, trouble: string | undefined) {
       const before = known.get(file)
       if (trouble !== undefined) {
         troubled.add(file)
-        if (before === undefined) stands(file, used, used)
-        return refused(used, before, `the command of ${file} ${trouble}`)
+        if (before === undefined) stand(file, { on: used, unsure: used })
+        return holding.refused(used, before, `the command of ${file} ${trouble}`)
       }
       troubled.delete(file)
       unsure.delete(file)
       known.set(file, used)
-      stands(file, used)
+      stand(file, { on: used })
     },
     /** It had that text already. */
     same(file: string, used: Generations, hasCommand: boolean) {
@@ -207,17 +230,15 @@ export function holdForFiles({ stands, refused }: Holding) {
       // It may have been written by one that was ended before its command was.
       if (hasCommand && !known.has(file)) unsure.set(file, used)
       known.set(file, used)
-      stands(file, used, unsure.get(file))
+      stand(file, { on: used, unsure: unsure.get(file) })
     },
   }
 }
 
-type Place = { on: Generations; unsure: Generations }
-
 function usedIn({ on, unsure }: Place, path: string) {
   const generation = on.get(path)
   if (generation === undefined) return undefined
-  return { generation, isSure: generation !== unsure.get(path) }
+  return { generation, isSure: generation !== unsure?.get(path) }
 }
 
 type Told = {

@@ -85,7 +85,10 @@ export const command = defineCommand({
     const holding = holdingOf(at)
     const connecting = connect({ ...clientOptions(at), headers: holding.headers })
     // Whoever waits for it is told, and so is nobody twice.
-    connecting.then(holding.use, () => {})
+    connecting.then(
+      (client) => holding.use(client),
+      () => {},
+    )
     try {
       const client = at.flags.watch ? await connected(at, connecting) : undefined
       const first = await resolved(at, { written, connecting, holding })
