@@ -19,8 +19,11 @@ import {
 import { type Place, walk } from './walk.ts'
 
 export type LoadOptions = ConnectOptions & {
-  /** Used and left open. Without it, one is made from the other options and closed at the end. */
-  client?: Client | Promise<Client>
+  /**
+   * Used and left open; a function is called when there is something to read. Without it, one is made
+   * from the other options and closed at the end.
+   */
+  client?: Client | (() => Promise<Client>)
   /** Told of each secret that was read: where it is, and which one it was if it is rotated. */
   onRead?: (read: { path: string; generation: number | undefined }) => void
 }
@@ -71,7 +74,11 @@ async function readAll(found: readonly Found[], options: LoadOptions): Promise<O
   const { client, onRead, ...connectOptions } = options
   const { signal } = options
   const wanted = new Map(found.flatMap((f) => f.references).map((ref) => [keyOf(ref), ref]))
-  const connected = await attempt(async () => client ?? (await connect(connectOptions)), signal)
+  const open = () => (typeof client === 'function' ? client() : connect(connectOptions))
+  const connected = await attempt(
+    async () => (typeof client === 'object' ? client : await open()),
+    signal,
+  )
   if ('error' in connected) return new Map([...wanted.keys()].map((key) => [key, connected]))
   try {
     const { value: reader } = connected

@@ -83,21 +83,22 @@ export const command = defineCommand({
     const written = environment(at)
     if (!hasAny(written)) return runChild(at, { written, first: await resolveEnv(written, {}) })
     const holding = holdingOf(at)
-    const connecting = connect({ ...clientOptions(at), headers: holding.headers })
-    // Whoever waits for it is told, and so is nobody twice.
-    connecting.then(
-      (client) => holding.use(client),
-      () => {},
-    )
+    let connecting: Promise<Client> | undefined
+    const open = async () => {
+      connecting ??= connect({ ...clientOptions(at), headers: holding.headers })
+      const client = await connecting
+      holding.use(client)
+      return client
+    }
     try {
-      const client = at.flags.watch ? await connected(at, connecting) : undefined
-      const first = await resolved(at, { written, connecting, holding })
+      const client = at.flags.watch ? await connected(at, open) : undefined
+      const first = await resolved(at, { written, open, holding })
       // Nothing to say of it, and nothing to hear.
-      if (!client && first.generations.size === 0) await (await connecting).close()
+      if (!client && first.generations.size === 0) await (await open()).close()
       return await runChild(at, { written, first, client, holding })
     } finally {
       await holding.leave()
-      await connecting.then(
+      await connecting?.then(
         (client) => client.close(),
         () => {},
       )
@@ -139,9 +140,9 @@ function environment({ flags, io }: At): Env {
 const OWNERS = ['COFFER', 'VAULT', 'BAO']
 const hasAny = (env: Env) => Object.values(env).some(hasReference)
 
-async function connected(at: At, connecting: Promise<Client>): Promise<Client> {
+async function connected(at: At, open: () => Promise<Client>): Promise<Client> {
   try {
-    return await connecting
+    return await open()
   } catch (error) {
     throw new CliError(`cannot log in, so nothing was started: ${messageOf(error)}`, {
       cause: error,
@@ -151,11 +152,11 @@ async function connected(at: At, connecting: Promise<Client>): Promise<Client> {
   }
 }
 
-type Asked = { written: Env; connecting: Promise<Client>; holding: Holding }
+type Asked = { written: Env; open: () => Promise<Client>; holding: Holding }
 
-async function resolved(at: At, { written, connecting, holding }: Asked): Promise<ResolvedEnv> {
+async function resolved(at: At, { written, open, holding }: Asked): Promise<ResolvedEnv> {
   try {
-    return await resolveEnv(written, { client: connecting, onRead: noting(holding) })
+    return await resolveEnv(written, { client: open, onRead: noting(holding) })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const lines = error.problems.map(
