@@ -2,6 +2,7 @@
  * The agent: logs in and stays so, keeps files with tokens and secrets up to date, runs a program
  * with secrets in its environment, answers as a server nearby. Which of these, the configuration says.
  */
+import { resolve as resolvePath } from 'node:path'
 import { type Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Login } from '../client/auth.ts'
@@ -12,6 +13,16 @@ import { agentAuth } from './auth-methods.ts'
 import { createBurst } from './burst.ts'
 import { type AgentConfig, type TemplateConfig } from './config.ts'
 import { forwardSignals } from './forward-signals.ts'
+import {
+  addGeneration,
+  appName,
+  createHolding,
+  filesName,
+  holdForFiles,
+  holdForProgram,
+  type Holding,
+  processName,
+} from './holding.ts'
 import { type Env, type ResolvedEnv } from './resolve-env.ts'
 import { renderOne, RenderError, runCommand } from './render-templates.ts'
 import { createSecretSource, type SecretSource } from './secret-source.ts'
@@ -59,13 +70,18 @@ export async function runAgent(options: AgentOptions, proxy: ProxyStart): Promis
 
 async function work(options: AgentOptions, proxy: ProxyStart, state: State): Promise<number> {
   const { config, signal } = options
-  const client = config.method ? await logIn(options, state) : undefined
+  const holding = holdingOf(options)
+  const client = config.method ? await logIn(options, state, holding) : undefined
+  if (client) holding.use(client)
   const stopProxy = config.listeners.length > 0 ? await proxy(client) : undefined
   try {
     if (client) await keepSinks(options, client, state)
-    if (client && config.envTemplates.length > 0) return await runProgram(options, client, state)
+    if (client && config.envTemplates.length > 0)
+      return await runProgram(options, { client, state, holding })
     const source =
-      client && config.templates.length > 0 ? await keepFiles(options, client, state) : undefined
+      client && config.templates.length > 0
+        ? await keepFiles(options, { client, state, holding })
+        : undefined
     if (config.exitAfterAuth && client) {
       source?.close()
       return 0
@@ -75,12 +91,23 @@ async function work(options: AgentOptions, proxy: ProxyStart, state: State): Pro
     return 0
   } finally {
     await stopProxy?.()
+    await (config.exec ? holding.leave() : holding.close())
     await client?.close()
   }
 }
 
 /** Starts the listeners, and gives what ends them. */
 export type ProxyStart = (client: Client | undefined) => Promise<() => Promise<void>>
+
+function holdingOf({ config, log }: AgentOptions): Holding {
+  const { exec, templates } = config
+  const files = templates.map(({ destination }) => resolvePath(destination))
+  return createHolding({
+    instance: exec ? processName() : filesName(files),
+    app: appName('agent', exec?.command[0]),
+    onQuiet: log,
+  })
+}
 
 type State = { onLogin: (login: Login) => void }
 
@@ -96,7 +123,11 @@ const saidOf = (error: unknown) =>
     ? error.message
     : ((error as NodeJS.ErrnoException | undefined)?.code ?? 'it failed')
 
-async function logIn(options: AgentOptions, state: State): Promise<Client> {
+async function logIn(
+  options: AgentOptions,
+  state: State,
+  { headers }: Pick<Holding, 'headers'>,
+): Promise<Client> {
   const { config, log, signal } = options
   const method = config.method!
   const auth = agentAuth(method, (login) => {
@@ -107,6 +138,7 @@ async function logIn(options: AgentOptions, state: State): Promise<Client> {
     try {
       const client: Client = await connect({
         ...options.connectOptions,
+        headers,
         auth,
         signal,
         onError(error) {
@@ -160,15 +192,16 @@ async function keepSinks(
   state.onLogin = () => void setImmediate(() => void write())
 }
 
+type At = { client: Client; state: State; holding: Holding }
+
 function sourceOf(
   options: AgentOptions,
-  client: Client,
-  state: State,
+  { client, state, holding }: At,
   onChange: () => void,
 ): SecretSource {
   const { config, clock, env, log } = options
   const source = createSecretSource({
-    ...{ client, clock, env, onChange, random: Math.random },
+    ...{ client, clock, env, onChange, random: Math.random, onRead: (read) => holding.seen(read) },
     refreshSeconds: config.renderSeconds,
     onError: (path, error) => log(`${path} could not be read again: ${saidOf(error)}`),
   })
@@ -199,16 +232,19 @@ async function patiently<T>(
   }
 }
 
-async function keepFiles(
-  options: AgentOptions,
-  client: Client,
-  state: State,
-): Promise<SecretSource> {
+async function keepFiles(options: AgentOptions, at: At): Promise<SecretSource> {
   const { config, clock, log } = options
+  const held = holdForFiles(
+    at.holding,
+    config.templates.map(({ destination }) => destination),
+  )
   const renderAll = async () => {
     for (const template of config.templates) {
-      const text = await renderOne(template, source)
-      if (await place(template, text)) await follow(options, template)
+      const { destination, command } = template
+      const { text, used } = await renderOne(template, source)
+      if (await place(template, text)) {
+        held.written(destination, used, await follow(options, template))
+      } else held.same(destination, used, command !== undefined)
     }
   }
   const burst = createBurst(clock, async () => {
@@ -218,7 +254,7 @@ async function keepFiles(
       log(`the file stays as it is: ${saidOf(error)}`)
     }
   })
-  const source = sourceOf(options, client, state, () => burst.poke())
+  const source = sourceOf(options, at, () => burst.poke())
   await patiently(options, renderAll)
   return source
 }
@@ -228,40 +264,48 @@ function place(template: TemplateConfig, text: string): Promise<boolean> {
   return writeWhole(destination, text, { mode, makesFolders, backup })
 }
 
-async function follow({ env, log }: AgentOptions, template: TemplateConfig): Promise<void> {
+/** Gives what is wrong with the command. */
+async function follow(
+  { env, log }: AgentOptions,
+  template: TemplateConfig,
+): Promise<string | undefined> {
   log(`wrote ${template.destination}`)
   const trouble = await runCommand(template, env)
   if (trouble !== undefined) log(`the command of ${template.destination} ${trouble}`)
+  return trouble
 }
 
 /** The program lives and dies with the agent, as under `run`. */
-async function runProgram(options: AgentOptions, client: Client, state: State): Promise<number> {
+async function runProgram(options: AgentOptions, at: At): Promise<number> {
   const { config, clock, log, signal } = options
   const { command, restarts, stopSignal } = config.exec!
   const resolve = async (): Promise<ResolvedEnv> => {
     const env: Record<string, string> = Object.assign(Object.create(null), options.env)
     const secrets = []
+    const generations = new Map<string, number>()
     for (const template of config.envTemplates) {
-      const value = await renderOne(template, source)
+      const { text: value, used } = await renderOne(template, source)
+      for (const [path, generation] of used) addGeneration(generations, { path, generation })
       if (value.includes('\0'))
         throw new AgentError(`${template.destination} has a null character in it`)
       env[template.destination] = value
       secrets.push({ value, name: template.destination })
     }
-    return { env, secrets, references: [] }
+    return { env, secrets, references: [], generations }
   }
   const burst = createBurst(clock, async () => {
     try {
       const next = await resolve()
       const names = config.envTemplates.map(({ destination }) => destination)
-      if (!restarts || names.every((name) => next.env[name] === current.env[name])) return
+      if (names.every((name) => next.env[name] === current.env[name])) return child.same(next)
+      if (!restarts) return
       current = next
       child.replace(next)
     } catch (error) {
       log(`still running with the values from before: ${saidOf(error)}`)
     }
   })
-  const source = sourceOf(options, client, state, () => burst.poke())
+  const source = sourceOf(options, at, () => burst.poke())
   let current = await patiently(options, resolve)
   const stop = forwardSignals({
     onTerminal: options.onTerminal,
@@ -279,6 +323,7 @@ async function runProgram(options: AgentOptions, client: Client, state: State): 
     },
     graceMs: 30_000,
     onRestart: () => log('a secret has changed: started the program again'),
+    ...holdForProgram(at.holding),
   })
   signal.addEventListener('abort', () => child.signal('SIGTERM'), { once: true })
   try {

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeClock } from '../../test/support/test-core.ts'
-import { type Answered, type Asked, createLeaseCache } from './lease-cache.ts'
+import { type Answered, type Asked, createLeaseCache, type Renewable } from './lease-cache.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const answerOf = (body: unknown): Answered => ({
@@ -14,10 +14,24 @@ const askedOf = (path: string, token = 't1', body = ''): Asked => ({
   body: Buffer.from(body),
 })
 const lease = (id: string) => answerOf({ lease_id: id, lease_duration: 100, data: {} })
+const renewable = (seconds: number) =>
+  answerOf({ lease_id: 'l', lease_duration: seconds, renewable: true, data: {} })
+const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-function house() {
+function house(answer: (tries: number) => Answered | 'away' = () => 'away') {
   const clock = fakeClock()
-  const cache = createLeaseCache(clock)
+  const renewals: string[] = []
+  const renew = async ({ token, leaseId, made, namespace }: Renewable) => {
+    renewals.push([token, leaseId, made, namespace].join(' '))
+    const told = answer(renewals.length)
+    if (told === 'away') throw new Error('away')
+    return told
+  }
+  const cache = createLeaseCache({ clock, renew, random: () => 0 })
+  const pass = async (seconds: number) => {
+    clock.advance(seconds * 1000)
+    await settled()
+  }
   let sent = 0
   const ask = async (asked: Asked, answer: Answered) => {
     const { hit } = await cache.ask(asked, async () => {
@@ -26,8 +40,69 @@ function house() {
     })
     return hit
   }
-  return { clock, cache, ask, sent: () => sent }
+  return { clock, cache, ask, sent: () => sent, pass, renewals }
 }
+
+test('a lease is renewed at two thirds of its life, until it comes back shorter', async () => {
+  const { ask, pass, renewals } = house((tries) => renewable(tries < 3 ? 100 : 50))
+  const creds = askedOf('database/creds/app')
+  await ask(creds, renewable(100))
+  await pass(66)
+  deepEqual(renewals, [])
+  await pass(1)
+  deepEqual(renewals, ['t1 l  '])
+  await pass(67)
+  await pass(67)
+  equal(renewals.length, 3)
+  equal(await ask(creds, lease('other')), true, 'kept long past its first life')
+  await pass(44)
+  equal(await ask(creds, lease('other')), true)
+  await pass(2)
+  deepEqual([renewals.length, await ask(creds, lease('other'))], [3, false])
+})
+
+test('a renewal that nobody answers is tried again, and one that is refused ends what was kept', async () => {
+  const away = house((tries) => (tries === 1 ? 'away' : { ...renewable(100), status: 503 }))
+  await away.ask(askedOf('a'), renewable(100))
+  for (const [seconds, tries] of [
+    [67, 1],
+    [10, 2],
+    [10, 3],
+  ] as const) {
+    await away.pass(seconds)
+    equal(away.renewals.length, tries)
+  }
+  equal(await away.ask(askedOf('a'), lease('x')), true)
+  await away.pass(4)
+  equal(await away.ask(askedOf('a'), lease('x')), false)
+  const gone = house(() => ({ ...answerOf({ errors: ['lease not found'] }), status: 400 }))
+  await gone.ask(askedOf('a'), renewable(100))
+  await gone.pass(67)
+  equal(await gone.ask(askedOf('a'), lease('x')), false)
+})
+
+test('a token that was made renews itself, and what is revoked meanwhile is renewed no more', async () => {
+  const made = (seconds: number) =>
+    answerOf({ auth: { client_token: 'made', lease_duration: seconds, renewable: true } })
+  const { ask, pass, renewals, cache } = house(() => made(100))
+  await ask({ ...askedOf('auth/token/create'), namespace: 'n' }, made(100))
+  await pass(67)
+  deepEqual(renewals, ['t1  made n'])
+  cache.clear()
+  await pass(300)
+  equal(renewals.length, 1)
+  let dropAll = () => {}
+  const late = house(() => {
+    dropAll()
+    return renewable(100)
+  })
+  dropAll = () => late.cache.clear()
+  await late.ask(askedOf('a'), renewable(100))
+  await late.pass(67)
+  equal(await late.ask(askedOf('a'), lease('x')), false)
+  await late.pass(67)
+  equal(late.renewals.length, 1)
+})
 
 test('a lease is given again to the same caller until nine tenths of its life', async () => {
   const { clock, ask } = house()

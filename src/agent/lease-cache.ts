@@ -1,7 +1,8 @@
 /**
- * Remembers answers that came with a lease or a token, for as long as that lives: ten processes that
- * ask for database credentials get one account and not ten. The key holds the caller's token, so
- * nobody is given what was given to another. Everything else is asked anew each time.
+ * Remembers answers that came with a lease or a token, for as long as that lives, and keeps it alive
+ * for as long as it may be: ten processes that ask for database credentials get one account and not
+ * ten. The key holds the caller's token, so nobody is given what was given to another. Everything
+ * else is asked anew each time.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { type Clock } from '../lib/clock.ts'
@@ -18,14 +19,18 @@ export type Answered = {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
-type Entry = {
-  readonly answer: Answered
+/** What is renewed: the token that was made, or else the lease, by whom it was given to. */
+export type Renewable = Pick<Asked, 'token' | 'namespace'> & {
   readonly leaseId: string
-  readonly token: string
   readonly made: string | undefined
-  readonly path: string
-  readonly cancel: () => void
 }
+type Entry = Renewable & {
+  readonly answer: Answered
+  readonly path: string
+  cancel: () => void
+}
+/** Gives what the server answered, and rejects when it did not. */
+export type Renew = (what: Renewable) => Promise<Answered>
 
 export type LeaseCache = {
   /** An answer that is kept, or the one that is under way for the same question. */
@@ -38,8 +43,15 @@ export type LeaseCache = {
 const ENTRIES_MAX = 10_000
 /** An answer is given again until a tenth of its life is left. */
 const KEPT_PART = 0.9
+/** It is renewed at this part of its life, less up to a tenth, and once more when nobody answers. */
+const RENEW_AT = 2 / 3
+const RETRY_AFTER = 0.1
+/** One that comes back shorter than this part of what it was has met its maximum. */
+const SHORTENED = 0.9
 
-export function createLeaseCache(clock: Clock): LeaseCache {
+type Options = { clock: Clock; renew: Renew; random?: () => number }
+
+export function createLeaseCache({ clock, renew, random = Math.random }: Options): LeaseCache {
   const entries = new Map<string, Entry>()
   const underWay = new Map<string, Promise<Answered>>()
   // A key of this process: the map holds no token and no body that a dump could be searched for.
@@ -60,9 +72,44 @@ export function createLeaseCache(clock: Clock): LeaseCache {
   const keep = (key: string, asked: Asked, answer: Answered) => {
     const lease = leaseOf(answer)
     if (!lease || entries.size >= ENTRIES_MAX) return
-    const cancel = clock.after(lease.seconds * KEPT_PART * 1000, () => entries.delete(key))
-    const { token, target: path } = asked
-    entries.set(key, { answer, token, path, cancel, leaseId: lease.id, made: lease.token })
+    const { token, namespace, target: path } = asked
+    const what = { token, namespace, leaseId: lease.id, made: lease.token }
+    const entry: Entry = { answer, path, ...what, cancel: () => {} }
+    entries.set(key, entry)
+    tend(entry, lease)
+  }
+  /** From now on, when its life has begun anew. */
+  const tend = (entry: Entry, { seconds, renewable }: Lease) => {
+    const end = () => drop((each) => each === entry)
+    const stopEnd = clock.after(seconds * KEPT_PART * 1000, end)
+    entry.cancel = stopEnd
+    if (!renewable) return
+    const tryAfter = (part: number) => {
+      const stopTry = clock.after(seconds * part * 1000, () => void again())
+      entry.cancel = () => {
+        stopTry()
+        stopEnd()
+      }
+    }
+    let isCancelled = false
+    const again = async () => {
+      entry.cancel = () => {
+        isCancelled = true
+        stopEnd()
+      }
+      const answer = await renew(entry).catch(() => undefined)
+      if (isCancelled) return
+      if (answer === undefined || answer.status === 429 || answer.status >= 500) {
+        return tryAfter(RETRY_AFTER)
+      }
+      const renewed = leaseOf(answer)
+      // Refused: it has been revoked, or is not theirs to renew any more.
+      if (!renewed) return end()
+      stopEnd()
+      const isShorter = renewed.seconds < seconds * SHORTENED
+      tend(entry, { ...renewed, renewable: renewed.renewable && !isShorter })
+    }
+    tryAfter(RENEW_AT * (1 - 0.1 * random()))
   }
   return {
     async ask(asked, send) {
@@ -112,24 +159,26 @@ export function createLeaseCache(clock: Clock): LeaseCache {
   }
 }
 
-type Lease = { id: string; seconds: number; token: string | undefined }
+type Lease = { id: string; seconds: number; token: string | undefined; renewable: boolean }
 
 function leaseOf({ status, body, headers }: Answered): Lease | undefined {
   if (status !== 200 || !headers['content-type']?.startsWith('application/json')) return undefined
-  const { lease_id: id, lease_duration: seconds, auth } = fieldsOf(body)
+  const { lease_id: id, lease_duration: seconds, renewable, auth } = fieldsOf(body)
   if (typeof id === 'string' && id !== '' && typeof seconds === 'number' && seconds > 0) {
-    return { id, seconds, token: undefined }
+    return { id, seconds, token: undefined, renewable: renewable === true }
   }
   const made = Object(auth) as {
     client_token?: unknown
     lease_duration?: unknown
     num_uses?: unknown
+    renewable?: unknown
   }
   const { client_token: token, lease_duration: life, num_uses: uses } = made
   // A token of a few uses would be spent by the first who gets it.
   if (typeof token !== 'string' || token === '' || typeof life !== 'number' || life <= 0)
     return undefined
-  return uses === 0 || uses === undefined ? { id: '', seconds: life, token } : undefined
+  if (uses !== 0 && uses !== undefined) return undefined
+  return { id: '', seconds: life, token, renewable: made.renewable === true }
 }
 
 function fieldsOf(body: Buffer): Record<string, unknown> {

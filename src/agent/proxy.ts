@@ -5,6 +5,7 @@
 import { chmodSync, readFileSync, rmSync, statSync } from 'node:fs'
 import {
   createServer,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   request as httpRequest,
   type ServerResponse,
@@ -19,7 +20,13 @@ import { type Client } from '../client/connect.ts'
 import { type Clock } from '../lib/clock.ts'
 import { AgentError } from './agent.ts'
 import { type AgentConfig, type ListenerConfig } from './config.ts'
-import { type Answered, type Asked, createLeaseCache, type LeaseCache } from './lease-cache.ts'
+import {
+  type Answered,
+  type Asked,
+  createLeaseCache,
+  type LeaseCache,
+  type Renewable,
+} from './lease-cache.ts'
 
 export type ProxyOptions = {
   readonly config: AgentConfig
@@ -43,7 +50,10 @@ export async function startProxy(
   options: ProxyOptions,
   client: Client | undefined,
 ): Promise<() => Promise<void>> {
-  const cache = options.config.caches ? createLeaseCache(options.clock) : undefined
+  const renew = (what: Renewable) => renewed(options, what)
+  const cache = options.config.caches
+    ? createLeaseCache({ clock: options.clock, renew })
+    : undefined
   const servers: Server[] = []
   try {
     for (const listener of options.config.listeners) {
@@ -54,6 +64,7 @@ export async function startProxy(
     throw error
   }
   return async () => {
+    cache?.clear()
     for (const server of servers) {
       ;(server as Server & { closeAllConnections(): void }).closeAllConnections()
       await new Promise((done) => server.close(done))
@@ -149,7 +160,7 @@ async function serve(
   const token = lends && client ? client.token.reveal() : given
   const namespace = String(headers['x-vault-namespace'] ?? options.namespace ?? '')
   const asked: Asked = { method, target, token, namespace, body }
-  const send = () => forward(options, asked, request)
+  const send = () => forward(options, asked, headers)
   if (!cache || headers['x-vault-wrap-ttl'] !== undefined || isEndless(request)) {
     const incoming = await send()
     if (cache) cache.heard(asked, { status: incoming.statusCode ?? 0, headers: {}, body })
@@ -183,11 +194,11 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
 function forward(
   { address, tls }: ProxyOptions,
   asked: Asked,
-  request: IncomingMessage,
+  given: IncomingHttpHeaders,
 ): Promise<IncomingMessage> {
   const { method, target, token, namespace, body } = asked
   const headers: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(request.headers)) {
+  for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && !HOP.has(name)) headers[name] = value
   }
   delete headers['authorization']
@@ -209,6 +220,21 @@ function forward(
     sent.on('error', fail)
     sent.end(body)
   })
+}
+
+/** With the token it was given to, which is what could renew it without us. */
+async function renewed(
+  options: ProxyOptions,
+  { leaseId, made, token, namespace }: Renewable,
+): Promise<Answered> {
+  const [target, body] =
+    made === undefined
+      ? ['/v1/sys/leases/renew', { lease_id: leaseId }]
+      : ['/v1/auth/token/renew-self', {}]
+  const asked = { method: 'POST', target, token: made ?? token, namespace }
+  const headers = { 'x-vault-request': 'true', 'content-type': 'application/json' }
+  const text = Buffer.from(JSON.stringify(body))
+  return whole(await forward(options, { ...asked, body: text }, headers))
 }
 
 function passedOn(incoming: IncomingMessage): Record<string, string> {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { type TemplateConfig } from './config.ts'
+import { type Generations } from './holding.ts'
 import { NotYet, type SecretSource } from './secret-source.ts'
 import { PURE } from './template/functions.ts'
 import { parseTemplate } from './template/parse.ts'
@@ -23,18 +24,25 @@ export class RenderError extends Error {
 
 const FETCHES_MAX = 10_000
 
-export async function renderOne(template: TemplateConfig, source: SecretSource): Promise<string> {
+/** `used`: what is rotated of all that the text was made of. */
+export type Rendered = { text: string; used: Generations }
+
+export async function renderOne(
+  template: TemplateConfig,
+  source: Pick<SecretSource, 'functions' | 'noting' | 'fetch'>,
+): Promise<Rendered> {
   const { left, right, errorOnMissingKey } = template
-  const functions = { ...PURE, ...source.functions }
   try {
     const text = template.contents ?? (await readFile(template.source!, 'utf8'))
     const parsed = parseTemplate(text, {
       delimiters: { left, right },
-      functions: new Set(Object.keys(functions)),
+      functions: new Set(Object.keys({ ...PURE, ...source.functions })),
     })
     for (let fetches = 0; fetches < FETCHES_MAX; fetches++) {
+      const { functions: reading, used } = source.noting()
+      const functions = { ...PURE, ...reading }
       try {
-        return renderTemplate(parsed, { functions, errorOnMissingKey })
+        return { text: renderTemplate(parsed, { functions, errorOnMissingKey }), used }
       } catch (error) {
         if (!(error instanceof NotYet)) throw error
         await source.fetch(error.key)

@@ -7,6 +7,7 @@ import { ConfigError } from '../client/errors.ts'
 import { hasReference, parseReference, parseTemplate, type Reference } from '../client/reference.ts'
 import { reveal } from '../client/loaded.ts'
 import { type KnownValue } from '../scrub/known-values.ts'
+import { addGeneration, type Generations } from './holding.ts'
 
 export type Env = Readonly<Record<string, string>>
 
@@ -16,6 +17,8 @@ export type ResolvedEnv = {
   readonly secrets: readonly KnownValue[]
   /** Every reference that was resolved; a secret that is named twice is in here twice. */
   readonly references: readonly Reference[]
+  /** Which ones of those that are rotated. */
+  readonly generations: Generations
 }
 
 /** Throws one ConfigError whose problems are named by variable. Without references, asks nobody. */
@@ -23,8 +26,13 @@ export async function resolveEnv(env: Env, options: LoadOptions): Promise<Resolv
   const written = Object.entries(env).filter(([, text]) => hasReference(text))
   const parts: Record<string, readonly string[]> = Object.create(null)
   for (const [name, text] of written) parts[name] = partsOf(text)
+  const generations = new Map<string, number>()
+  const onRead: LoadOptions['onRead'] = (read) => {
+    addGeneration(generations, read)
+    options.onRead?.(read)
+  }
   try {
-    const loaded = await loadConfig({ env: withoutPrototype(env), parts }, options)
+    const loaded = await loadConfig({ env: withoutPrototype(env), parts }, { ...options, onRead })
     const values = reveal(loaded.env) as Record<string, string>
     refuseNull(values)
     const inner = reveal(loaded.parts) as Record<string, readonly string[]>
@@ -35,6 +43,7 @@ export async function resolveEnv(env: Env, options: LoadOptions): Promise<Resolv
         ...written.flatMap(([name]) => partsNamed(name, inner[name]!)),
       ],
       references: Object.values(parts).flat().map(parseReference),
+      generations,
     }
   } catch (error) {
     if (error instanceof ConfigError) throw byVariable(error)

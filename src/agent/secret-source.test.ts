@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from 'node:assert/strict'
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Client } from '../client/connect.ts'
 import { InvalidRequestError, NetworkError } from '../client/errors.ts'
@@ -160,4 +160,30 @@ test('a version that is asked for by its number, and what is no KV, is not watch
   const other = house({}, { ...KV, type: 'database' })
   await other.open('secret/creds/app')
   deepEqual(other.watches, [])
+})
+
+test('what is rotated is watched wherever it is, and told with the path that its readers use', async () => {
+  const login = 'database/static-creds/app'
+  const { fake, told, source, value, open, pass, watches } = house({ generation: 3 })
+  for (const path of [login, 'secret/data/app']) await open(path)
+  await pass(0.001)
+  ok(watches.includes(login))
+  const { functions, used } = source.noting()
+  equal(used.size, 0)
+  functions['secret']!(login)
+  deepEqual([...used], [[login, 3]])
+  functions['secret']!('secret/data/app')
+  deepEqual([...used.keys()], [login, 'secret/app'])
+  fake.lease = { generation: 4 }
+  const { reads } = fake
+  told.tell?.(login)
+  await settled()
+  await pass(0.001)
+  deepEqual([fake.reads, value(login)], [reads + 1, { n: reads + 1 }])
+  const { functions: again, used: newer } = source.noting()
+  again['secret']!(login)
+  deepEqual([...newer], [[login, 4]])
+  const plain = house()
+  await plain.open('database/static-creds/app')
+  deepEqual([plain.watches, plain.source.noting().used.size], [[], 0])
 })

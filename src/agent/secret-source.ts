@@ -10,6 +10,7 @@ import { stringifyJson } from '../client/json.ts'
 import { onPush, type Pushed } from '../client/pushed.ts'
 import { type Reply } from '../client/reply.ts'
 import { type Clock } from '../lib/clock.ts'
+import { addGeneration, type Generations } from './holding.ts'
 import { FunctionError, type Functions } from './template/render.ts'
 import { printed, type Value, type ValueMap } from './template/value.ts'
 
@@ -26,6 +27,8 @@ export class NotYet extends Error {
 
 export type SecretSource = {
   readonly functions: Functions
+  /** The same functions for one rendering; `used` tells what they have given that is rotated. */
+  noting(): { functions: Functions; used: Generations }
   /** Reads what a NotYet asked for. Rejects with what the server said. */
   fetch(key: string): Promise<void>
   /** After a new login: the leases of the old token end with it. */
@@ -40,6 +43,8 @@ type Options = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly refreshSeconds: number
   readonly onChange: () => void
+  /** Told of all that is rotated, with each read. */
+  readonly onRead?: (generations: Generations) => void
   readonly onError: (path: string, error: unknown) => void
 }
 type Ask = {
@@ -47,10 +52,13 @@ type Ask = {
   readonly path: string
   readonly data?: Record<string, string>
 }
+type Rotated = { path: string; generation: number | undefined }
 type Kept = {
   value: Value
   mark: string
   leaseId: string | undefined
+  /** Where it is, and which one it is if it is rotated. */
+  rotated: Rotated
   /** Which of the reads it is from: one that began later may be answered sooner. */
   turn: number
   cancel: () => void
@@ -68,11 +76,19 @@ export function createSecretSource(options: Options): SecretSource {
   let turns = 0
   let closed = false
 
-  const get = (ask: Ask): Value => {
-    const key = JSON.stringify(ask)
-    const found = kept.get(key)
-    if (!found) throw new NotYet(key)
-    return found.value
+  const reading = (used?: Map<string, number>): Functions => {
+    const get = (ask: Ask): Value => {
+      const key = JSON.stringify(ask)
+      const found = kept.get(key)
+      if (!found) throw new NotYet(key)
+      if (used) addGeneration(used, found.rotated)
+      return found.value
+    }
+    return {
+      secret: (path, ...pairs) => get(askOf(path, pairs)),
+      secrets: (path) => get({ kind: 'secrets', path: textOf(path) }),
+      ...environment(options.env),
+    }
   }
   const later = (seconds: number, key: string, work: (key: string) => Promise<void>) => {
     if (closed) return () => {}
@@ -86,13 +102,16 @@ export function createSecretSource(options: Options): SecretSource {
       })
     })
   }
-  const store = (key: string, ask: Ask, { reply, value, turn }: Read & { turn: number }) => {
+  const store = (key: string, ask: Ask, { reply, value, turn, place }: Read & { turn: number }) => {
     const before = kept.get(key)
     if (before && before.turn > turn) return
     before?.cancel()
     const mark = stringifyJson(value)
-    const entry: Kept = { value, mark, leaseId: reply?.leaseId, turn, cancel: () => {} }
+    const rotated = { path: place ?? ask.path, generation: reply?.generation }
+    const entry: Kept = { value, mark, leaseId: reply?.leaseId, rotated, turn, cancel: () => {} }
     kept.set(key, entry)
+    const { path, generation } = rotated
+    if (generation !== undefined) options.onRead?.(new Map([[path, generation]]))
     const [seconds, work] = next(ask, reply)
     if (seconds !== undefined) entry.cancel = later(seconds * (1 - 0.1 * random()), key, work)
     if (before && before.mark !== mark) onChange()
@@ -149,10 +168,10 @@ export function createSecretSource(options: Options): SecretSource {
     await refresh(key)
   }
   return {
-    functions: {
-      secret: (path, ...pairs) => get(askOf(path, pairs)),
-      secrets: (path) => get({ kind: 'secrets', path: textOf(path) }),
-      ...environment(options.env),
+    functions: reading(),
+    noting() {
+      const used = new Map<string, number>()
+      return { functions: reading(used), used }
     },
     async fetch(key) {
       await refresh(key)
@@ -198,8 +217,8 @@ function environment(env: Options['env']): Functions {
   }
 }
 
-/** `watched` = what a change of it is told under. */
-type Read = { reply: Reply | undefined; value: Value; watched?: string | undefined }
+/** `watched` = what a change of it is told under; `place` = what a rotation of it is called. */
+type Read = { reply: Reply | undefined; value: Value; watched?: string; place?: string }
 type Place = { path: string; watched: string | undefined }
 type PlaceOf = (path: string, part: string) => Promise<Place>
 
@@ -218,9 +237,13 @@ async function readOne(client: Client, placeOf: PlaceOf, { kind, path, data }: A
   }
   const place = await placeOf(bare, 'data')
   const reply = await client.read(place.path, { ...options, query })
+  // Without a word from the server on what is mounted there, it is told by the path itself.
+  const named = place.watched ?? bare.replace(/^([^/]+)\/data\//, '$1/')
+  const read = { reply, value: shapeOf(reply), place: named }
   // A version that was asked for by its number does not change.
-  const watched = query['version'] === undefined ? place.watched : undefined
-  return { reply, value: shapeOf(reply), watched }
+  const isMoving = query['version'] === undefined
+  const isTold = place.watched !== undefined || reply.generation !== undefined
+  return isMoving && isTold ? { ...read, watched: named } : read
 }
 
 /** A secret as templates know it. */

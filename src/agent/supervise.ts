@@ -24,6 +24,12 @@ export type SuperviseOptions = {
   readonly stopSignal?: NodeJS.Signals
   /** Told of every start but the first. */
   readonly onRestart?: () => void
+  /** A child runs with these; the one before has ended. */
+  readonly onStarted?: (resolved: ResolvedEnv) => void
+  /** What the child runs with is the same as in these. */
+  readonly onSame?: (resolved: ResolvedEnv) => void
+  /** One that was started in the place of another has failed at once, and nobody had asked it to end. */
+  readonly onFailedRestart?: (code: number) => void
 }
 
 export type Supervised = {
@@ -35,6 +41,8 @@ export type Supervised = {
   readonly heard: (name: NodeJS.Signals) => void
   /** Ends the child and starts it again; called during that, only the last environment counts. */
   readonly replace: (next: ResolvedEnv) => void
+  /** Read anew, and not one value was another: nothing is started again for that. */
+  readonly same: (as: ResolvedEnv) => void
 }
 
 /** The command could not be started: 127 when there is none, 126 when it may not be run. */
@@ -50,10 +58,14 @@ export class StartError extends Error {
   }
 }
 
+/** A program that fails sooner than this after a change has most likely failed of it. */
+const AT_ONCE_MS = 10_000
 const ENDING = new Set<NodeJS.Signals>(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGKILL'])
 
 export function supervise(options: SuperviseOptions): Supervised {
   const { clock, graceMs, stopSignal = 'SIGTERM', onRestart } = options
+  const { onStarted, onSame, onFailedRestart } = options
+  let restartedAt: number | undefined
   let child: ChildProcess | undefined
   let next: ResolvedEnv | undefined
   let ending = false
@@ -68,19 +80,27 @@ export function supervise(options: SuperviseOptions): Supervised {
     for (const secret of resolved.secrets) scrubber.add({ ...secret, force: true })
     const started = launch(options, resolved.env, scrubber)
     child = started.child
+    child.once('spawn', () => onStarted?.(resolved))
     started.exited.then((code) => {
       cancelKill()
       child = undefined
-      if (next === undefined || ending) return resolve(code)
+      if (next === undefined || ending) {
+        const livedMs = clock.now() - (restartedAt ?? -Infinity)
+        if (code !== 0 && livedMs < AT_ONCE_MS) onFailedRestart?.(code)
+        return resolve(code)
+      }
       const again = next
       next = undefined
+      restartedAt = clock.now()
       onRestart?.()
       start(again)
     }, reject)
   }
   /** Who asks the program to end while it is being replaced does not want it back. */
   const heard = (name: NodeJS.Signals) => {
-    if (next !== undefined && ENDING.has(name)) ending = true
+    if (!ENDING.has(name)) return
+    if (next !== undefined) ending = true
+    restartedAt = undefined
   }
   start(options.first)
   return {
@@ -93,6 +113,11 @@ export function supervise(options: SuperviseOptions): Supervised {
       child?.kill(name)
     },
     heard,
+    same(resolved) {
+      // The one that has them is yet to start.
+      if (next !== undefined) next = resolved
+      else if (child !== undefined) onSame?.(resolved)
+    },
     replace(resolved) {
       if (child === undefined || ending) return
       const first = next === undefined

@@ -24,6 +24,8 @@ export type ConnectOptions = {
   auth?: Auth | undefined
   /** Default: COFFER_NAMESPACE, else VAULT_NAMESPACE, else BAO_NAMESPACE. */
   namespace?: string | undefined
+  /** Sent along with every call, unless that says otherwise. */
+  headers?: Readonly<Record<string, string>> | undefined
   /** Used in place of node:http(s), and then responsible for TLS. */
   fetch?: FetchLike | undefined
   /** `ca` defaults to the file named by COFFER_CACERT, else VAULT_CACERT. */
@@ -91,6 +93,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     transport,
     namespace:
       options.namespace ?? fromEnv(env, 'NAMESPACE') ?? (env['BAO_NAMESPACE'] || undefined),
+    headers: options.headers,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     tries: options.tries ?? TRIES,
     random,

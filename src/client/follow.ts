@@ -192,7 +192,8 @@ function createLook(client: Client, { mount, path, version }: Reference) {
       }
     }
     const secret = await kv.read(path, { ...options, version })
-    const mark = `${secret.version ?? digest(secret)}@${secret.createdTime}`
+    // What is rotated may have a time in it that counts down, and is no other for that.
+    const mark = `${secret.version ?? secret.generation ?? digest(secret)}@${secret.createdTime}`
     return mark === last ? undefined : { mark, secret }
   }
 }

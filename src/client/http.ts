@@ -44,6 +44,8 @@ export type HttpOptions = {
   address: URL
   transport: Transport
   namespace?: string | undefined
+  /** Sent along with every call, unless that says otherwise. */
+  headers?: Readonly<Record<string, string>> | undefined
   timeoutMs: number
   tries: number
   random: () => number
@@ -108,7 +110,7 @@ async function sendUntilAnswered(
   options: HttpOptions & { limit: Limit },
 ): Promise<Answer> {
   const { transport, tries, limit, random } = options
-  const headers = headersOf(call, options.namespace)
+  const headers = headersOf(call, options)
   const body = call.body === undefined ? undefined : stringifyJson(call.body)
   let url = start
   let redirected = false
@@ -176,9 +178,13 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-function headersOf(call: Call, namespace: string | undefined): Record<string, string> {
+function headersOf(
+  call: Call,
+  { namespace, headers: always }: Pick<HttpOptions, 'namespace' | 'headers'>,
+): Record<string, string> {
   const type = call.method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   const headers = {
+    ...lowerCased(always),
     ...lowerCased(call.headers),
     'x-vault-request': 'true',
     ...(call.token ? { 'x-vault-token': call.token.reveal() } : {}),

@@ -12,6 +12,8 @@ export type KvSecret = {
   version: number | undefined
   createdTime: string | undefined
   customMetadata: Record<string, string> | undefined
+  /** Which one of a secret that is rotated this is; undefined where the server does not say. */
+  generation: number | undefined
 }
 export type KvWritten = { version: number | undefined; createdTime: string | undefined }
 export type KvMetadata = {
@@ -190,10 +192,11 @@ const fieldsOf = (value: unknown): Fields => Object(value) as Fields
 const withCas = (data: Fields, cas: number | undefined) =>
   cas === undefined ? { data } : { data, options: { cas } }
 
-function kvSecret({ body }: Answer, { version }: Place): KvSecret {
+function kvSecret({ body, generation }: Answer, { version }: Place): KvSecret {
   const envelope = fieldsOf(body?.['data'])
   if (version === 1) {
-    return { data: envelope, version: undefined, createdTime: undefined, customMetadata: undefined }
+    const none = { version: undefined, createdTime: undefined, customMetadata: undefined }
+    return { data: envelope, ...none, generation }
   }
   const about = fieldsOf(envelope['metadata'])
   return {
@@ -201,6 +204,7 @@ function kvSecret({ body }: Answer, { version }: Place): KvSecret {
     version: about['version'] as number,
     createdTime: about['created_time'] as string,
     customMetadata: (about['custom_metadata'] ?? undefined) as KvSecret['customMetadata'],
+    generation,
   }
 }
 

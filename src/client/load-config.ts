@@ -19,8 +19,13 @@ import {
 import { type Place, walk } from './walk.ts'
 
 export type LoadOptions = ConnectOptions & {
-  /** Used and left open. Without it, one is made from the other options and closed at the end. */
-  client?: Client
+  /**
+   * Used and left open; a function is called when there is something to read. Without it, one is made
+   * from the other options and closed at the end.
+   */
+  client?: Client | (() => Promise<Client>)
+  /** Told of each secret that was read: where it is, and which one it was if it is rotated. */
+  onRead?: (read: { path: string; generation: number | undefined }) => void
 }
 
 /**
@@ -66,17 +71,20 @@ const keyOf = ({ mount, path, version }: Reference) => JSON.stringify([mount, pa
 
 /** Reads each secret once, all at the same time; the client limits how many are under way. */
 async function readAll(found: readonly Found[], options: LoadOptions): Promise<Outcomes> {
-  const { client, ...connectOptions } = options
+  const { client, onRead, ...connectOptions } = options
   const { signal } = options
   const wanted = new Map(found.flatMap((f) => f.references).map((ref) => [keyOf(ref), ref]))
-  const connected = client
-    ? { value: client }
-    : await attempt(() => connect(connectOptions), signal)
+  const open = () => (typeof client === 'function' ? client() : connect(connectOptions))
+  const connected = await attempt(
+    async () => (typeof client === 'object' ? client : await open()),
+    signal,
+  )
   if ('error' in connected) return new Map([...wanted.keys()].map((key) => [key, connected]))
   try {
     const { value: reader } = connected
     const reads = [...wanted].map(async ([key, { mount, path, version }]) => {
       const read = await attempt(() => reader.kv(mount).read(path, { version, signal }), signal)
+      if ('value' in read) onRead?.({ path: `${mount}/${path}`, generation: read.value.generation })
       return [key, read] as const
     })
     return new Map(await Promise.all(reads))

@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { coffer, type Running, startCoffer } from '../support/coffer.ts'
+import { accountToken, fakeKubernetes, known } from '../support/fake-kubernetes.ts'
 import { type Api, http, startServer, type TestServer } from '../support/server.ts'
 
 const POLICY = `path "secret/data/*" { capabilities = ["read", "create", "update"] }
@@ -140,6 +141,39 @@ listener "tcp" { address = "127.0.0.1:0" }
       sink "file" { config = { path = "${dir}/again" } } }`
     equal((await start(hcl, ['-exit-after-auth']).ended).code, 0)
     equal(read('again'), read('token'))
+  })
+
+  test('Kubernetes: what the cluster says of the account decides', async () => {
+    await fresh()
+    await using cluster = await fakeKubernetes()
+    const jwt = accountToken('default', 'web', 'u1')
+    await api.write('sys/auth/kubernetes', { type: 'kubernetes' })
+    const config = { kubernetes_host: cluster.url, kubernetes_ca_cert: cluster.ca }
+    await api.write('auth/kubernetes/config', { ...config, token_reviewer_jwt: 'reviewer' })
+    const bound = 'bound_service_account'
+    const role = { [`${bound}_names`]: 'web', [`${bound}_namespaces`]: 'default' }
+    const made = await api.write('auth/kubernetes/role/web', { ...role, token_policies: ['app'] })
+    equal(made.status, 204, made.text)
+    writeFileSync(join(dir, 'jwt'), `${jwt}\n`)
+    const hcl = `vault { address = "${server.address}" }
+      auto_auth {
+        method "kubernetes" {
+          exit_on_err = true
+          config = { role = "web", token_path = "${dir}/jwt" }
+        }
+        sink "file" { config = { path = "${dir}/token" } }
+      }`
+    cluster.answer = () => [201, { status: { authenticated: false } }]
+    const refused = await start(hcl, ['-exit-after-auth']).ended
+    deepEqual([refused.code, existsSync(join(dir, 'token'))], [1, false], refused.err)
+    ok(!refused.err.includes(jwt))
+    cluster.answer = () => [201, { status: known('default', 'web', 'u1') }]
+    const { code, err } = await start(hcl, ['-exit-after-auth']).ended
+    equal(code, 0, err)
+    deepEqual(new Set(cluster.asked.map(({ token }) => token)), new Set([jwt]))
+    const self = await api.read('auth/token/lookup-self', { token: read('token') })
+    const { path, policies } = self.at('data') as Record<string, unknown>
+    deepEqual([path, policies], ['auth/kubernetes/login', ['app', 'default']])
   })
 
   test('a refused login is tried again, or ends the agent when exit_on_err says so', async () => {

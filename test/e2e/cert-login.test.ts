@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type TLSSocket } from 'node:tls'
+import { coffer } from '../support/coffer.ts'
 import { http, startServer } from '../support/server.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'coffer-cert-'))
@@ -143,6 +144,28 @@ test('a client certificate logs in, is renewed with, and ends with its revocatio
   const sibling = { chain: ['sibling', 'mid'], key: 'web' }
   equal((await post(port, 'auth/cert/login', sibling)).status, 200)
   equal((await post(port, 'auth/token/renew-self', { ...sibling, token })).status, 400)
+
+  // The agent shows its certificate to the same door, and its token is one of that login.
+  writeFileSync(path('chain.pem'), read('sibling.pem') + read('mid.pem'))
+  const files = { ca_cert: 'root.pem', client_cert: 'chain.pem', client_key: 'web.key' }
+  const shows = Object.entries(files).map(([key, name]) => `${key} = "${path(name)}"`)
+  const config = (method: string) => `
+    vault { address = "https://127.0.0.1:${port}" }
+    auto_auth {
+      method "cert" { exit_on_err = true config = { ${method} } }
+      sink "file" { config = { path = "${path('token')}" } }
+    }`
+  const agent = async (method: string) => {
+    writeFileSync(path('agent.hcl'), config(method))
+    const args = ['agent', `-config=${path('agent.hcl')}`, '-exit-after-auth']
+    return coffer(server, args, { env: { VAULT_ADDR: '', VAULT_TOKEN: '' } })
+  }
+  const other = await agent(`name = "other" ${shows.join(' ')}`)
+  deepEqual([other.code, /exit_on_err/.test(other.err)], [1, true], other.err)
+  const ended = await agent(`name = "web" ${shows.join(' ')}`)
+  equal(ended.code, 0, ended.err)
+  const self = await api.read('auth/token/lookup-self', { token: read('token') })
+  deepEqual([self.at('data.path'), self.at('data.meta.cert_name')], ['auth/cert/login', 'web'])
 
   const listed = await api.write('auth/cert/crls/mid', { crl: revoke('mid', 'web') })
   equal(listed.status, 204, listed.text)

@@ -2,6 +2,13 @@
 import { Writable } from 'node:stream'
 import { createBurst } from '../../agent/burst.ts'
 import { forwardSignals } from '../../agent/forward-signals.ts'
+import {
+  appName,
+  createHolding,
+  holdForProgram,
+  type Holding,
+  processName,
+} from '../../agent/holding.ts'
 import { type Env, type ResolvedEnv, resolveEnv } from '../../agent/resolve-env.ts'
 import { StartError, supervise, type Supervised } from '../../agent/supervise.ts'
 import { watchReferences } from '../../agent/watch-references.ts'
@@ -54,7 +61,9 @@ export const command = defineCommand({
     'Signals are passed on. The exit code is that of the program; 128 and the number of the signal ' +
     'when a signal ended it; 126 when it cannot be run, 127 when there is no such program.\n\n' +
     'With -watch, a new version of one of the secrets ends the program (SIGTERM, then SIGKILL) and ' +
-    'starts it with the new values. When they cannot be read, it runs on with the old ones.',
+    'starts it with the new values. When they cannot be read, it runs on with the old ones.\n\n' +
+    'A server that rotates one of the secrets revokes the old value when the program that has it has ' +
+    'ended, and not before.',
   examples: [
     { does: 'A server with its secrets', line: 'coffer run -env-file=.env -- node server.js' },
     { does: 'And again when they change', line: 'coffer run -watch -- npm start' },
@@ -72,15 +81,40 @@ export const command = defineCommand({
   async run(at) {
     warnOfArguments(at)
     const written = environment(at)
-    const client = at.flags.watch && hasAny(written) ? await connected(at) : undefined
+    if (!hasAny(written)) return runChild(at, { written, first: await resolveEnv(written, {}) })
+    const holding = holdingOf(at)
+    let connecting: Promise<Client> | undefined
+    const open = async () => {
+      connecting ??= connect({ ...clientOptions(at), headers: holding.headers })
+      const client = await connecting
+      holding.use(client)
+      return client
+    }
     try {
-      const first = await resolved(at, written, client)
-      return await runChild(at, { written, first, client })
+      const client = at.flags.watch ? await connected(at, open) : undefined
+      const first = await resolved(at, { written, open, holding })
+      // Nothing to say of it, and nothing to hear.
+      if (!client && first.generations.size === 0) await (await open()).close()
+      return await runChild(at, { written, first, client, holding })
     } finally {
-      await client?.close()
+      await holding.leave()
+      await connecting?.then(
+        (client) => client.close(),
+        () => {},
+      )
     }
   },
 })
+
+/** While the program runs, what it was given is held; that is said to a server that rotates it. */
+function holdingOf({ args, io }: At): Holding {
+  const isDebugged = io.env['COFFER_DEBUG'] === '1'
+  return createHolding({
+    instance: processName(),
+    app: appName('run', args[0]),
+    onQuiet: (text) => void (isDebugged && io.stderr.write(`debug: ${text}\n`)),
+  })
+}
 
 /** A reference in an argument would be a secret in the list of processes, so it stays what it is. */
 function warnOfArguments({ args, out }: At): void {
@@ -106,9 +140,9 @@ function environment({ flags, io }: At): Env {
 const OWNERS = ['COFFER', 'VAULT', 'BAO']
 const hasAny = (env: Env) => Object.values(env).some(hasReference)
 
-async function connected(at: At): Promise<Client> {
+async function connected(at: At, open: () => Promise<Client>): Promise<Client> {
   try {
-    return await connect(clientOptions(at))
+    return await open()
   } catch (error) {
     throw new CliError(`cannot log in, so nothing was started: ${messageOf(error)}`, {
       cause: error,
@@ -118,9 +152,11 @@ async function connected(at: At): Promise<Client> {
   }
 }
 
-async function resolved(at: At, env: Env, client: Client | undefined): Promise<ResolvedEnv> {
+type Asked = { written: Env; open: () => Promise<Client>; holding: Holding }
+
+async function resolved(at: At, { written, open, holding }: Asked): Promise<ResolvedEnv> {
   try {
-    return await resolveEnv(env, client ? { client } : hasAny(env) ? clientOptions(at) : {})
+    return await resolveEnv(written, { client: open, onRead: noting(holding) })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const lines = error.problems.map(
@@ -132,6 +168,9 @@ async function resolved(at: At, env: Env, client: Client | undefined): Promise<R
   }
 }
 
+const noting = (holding: Holding) => (read: { path: string; generation: number | undefined }) =>
+  void (read.generation !== undefined && holding.seen(new Map([[read.path, read.generation]])))
+
 function hintFor({ program }: At, { problems }: ConfigError): string {
   const codes = new Set(
     problems.map(({ error }) => Object(error) as { code?: unknown }).map((e) => e.code),
@@ -141,9 +180,15 @@ function hintFor({ program }: At, { problems }: ConfigError): string {
   return `${program} env check names what an environment lacks`
 }
 
-type Child = { written: Env; first: ResolvedEnv; client: Client | undefined }
+type Child = {
+  written: Env
+  first: ResolvedEnv
+  /** To look for changes with. */
+  client?: Client | undefined
+  holding?: Holding
+}
 
-async function runChild(at: At, { written, first, client }: Child): Promise<number> {
+async function runChild(at: At, { written, first, client, holding }: Child): Promise<number> {
   const { flags, io, out } = at
   const redacts = flags.redact && !flags['no-redact'] && first.secrets.length > 0
   // The handlers first: a signal that comes as soon as the child is there is for the child.
@@ -160,8 +205,10 @@ async function runChild(at: At, { written, first, client }: Child): Promise<numb
     clock: systemClock,
     graceMs: flags.grace * 1000,
     onRestart: () => out.warn('a secret has changed: started again'),
+    ...(holding && holdForProgram(holding)),
   })
-  const stopWatching = client ? watch(at, { written, first, client }, child) : () => {}
+  const stopWatching =
+    client && holding ? watch(at, { written, first, client, holding }, child) : () => {}
   try {
     return await child.ended
   } catch (error) {
@@ -195,16 +242,17 @@ function streamOf(sink: Sink): Writable {
 
 function watch(
   { out }: At,
-  { written, first, client }: Child & { client: Client },
+  { written, first, client, holding }: Child & { client: Client; holding: Holding },
   child: Supervised,
 ): () => void {
   let current = first.env
   const burst = createBurst(systemClock, async () => {
     try {
-      const next = await resolveEnv(written, { client })
+      const next = await resolveEnv(written, { client, onRead: noting(holding) })
       const changed = Object.keys(written).some((name) => next.env[name] !== current[name])
       current = next.env
       if (changed) child.replace(next)
+      else child.same(next)
     } catch (error) {
       out.warn(`still running with the values from before: ${toldSafely(error)}`)
     }

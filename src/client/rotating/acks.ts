@@ -12,6 +12,8 @@ export type Acks = {
   tell(generation: number, state: AckState, reason?: string): void
   /** Fulfilled when all that was told has left, or nobody wants to know. */
   settled(): Promise<void>
+  /** Nothing of it is used here any more; `generation` where nothing was told. As `settled`. */
+  leave(generation: number | undefined): Promise<void>
 }
 export type AckOptions = {
   client: () => Promise<Client>
@@ -21,16 +23,18 @@ export type AckOptions = {
   version?: string | undefined
   random: () => number
   onError: (error: unknown) => void
+  /** Told when the server does not want to hear: no such path, or not from this token. */
+  onUnwanted?: ((error: CofferError) => void) | undefined
   signal: AbortSignal
 }
-type Ack = { generation: number; state: AckState; reason?: string }
+type Ack = { generation: number; state: AckState | 'gone'; reason?: string }
 
 const HEARTBEAT_MS = 30_000
 const RETRY_MS = 1000
 const RETRIES = 5
 
 export function createAcks(options: AckOptions): Acks {
-  const { client, path, instance, app, version, random, onError, signal } = options
+  const { client, path, instance, app, version, random, onError, onUnwanted, signal } = options
   /** Of this generation nobody wants to hear. Of the next one, perhaps: a rotation was set up. */
   let unwanted: number | undefined
   let isBeating = false
@@ -47,6 +51,7 @@ export function createAcks(options: AckOptions): Acks {
       if (isPassing(error) || !(error instanceof CofferError) || signal.aborted) throw error
       // No such path, not for this token, not for this credential: nobody waits to be told.
       unwanted = ack.generation
+      onUnwanted?.(error)
     }
   }
 
@@ -66,7 +71,11 @@ export function createAcks(options: AckOptions): Acks {
   const beat = async (): Promise<void> => {
     while (true) {
       await sleep(HEARTBEAT_MS * (0.9 + 0.2 * random()), signal)
-      if (last) await post(last).catch(() => {})
+      // In line with the others: a sign of life that overtook the last word would undo it.
+      work = work.then(async () => {
+        if (last) await post(last).catch(() => {})
+      })
+      await work
     }
   }
 
@@ -82,5 +91,13 @@ export function createAcks(options: AckOptions): Acks {
       beat().catch(() => {})
     },
     settled: () => work,
+    leave(generation = last?.generation) {
+      last = undefined
+      if (generation !== undefined) {
+        const ack: Ack = { generation, state: 'gone' }
+        work = work.then(() => send(ack))
+      }
+      return work
+    },
   }
 }

@@ -74,9 +74,10 @@ function kvReader(client: Client, mount: string, rest: string): Reader {
   let canAsk = true
   return {
     async read(options) {
-      const { data, version, createdTime } = await kv.read(rest, options)
+      const { data, version, createdTime, generation = version } = await kv.read(rest, options)
       const mark = version === undefined ? digestOf(data) : `${version}@${createdTime}`
-      return { data, mark, generation: version, lease: undefined }
+      // The two differ once somebody has written beside the rotated field.
+      return { data, mark, generation, lease: undefined }
     },
     async mayHaveChanged(last, options) {
       if (!canAsk) return true

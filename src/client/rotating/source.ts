@@ -150,7 +150,7 @@ class Source implements RotatingCredential {
     if (this.#end.signal.aborted) return
     const { signal } = this.#end
     const late = sleep(LAST_WORDS_MS, signal).catch(() => {})
-    await Promise.race([this.#acks.settled(), late])
+    await Promise.race([this.#acks.leave(this.#current?.generation), late])
     this.#end.abort(new ClosedError())
     this.#listeners.clear()
     await this.#revokeBefore(Infinity)

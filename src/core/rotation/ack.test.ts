@@ -65,6 +65,54 @@ test('an ack says what can be: a generation that was served, and a plain name', 
   }
 })
 
+test('one that is gone holds nothing, whatever it had; that it could not use the new one stays', async () => {
+  const { token, ack, holders, ask } = await house()
+  const [own, stranger] = [await token('app'), await token('app')]
+  await ack(own)
+  equal((await ask('write', 'fake/rotate-role/app')).status, 204)
+  const states = async () =>
+    (await holders())
+      .filter(({ kind }) => kind === 'client')
+      .map(({ instance, state, blocks }) => [instance, state, blocks])
+  deepEqual(await states(), [['web-1', 'seen', true]])
+  equal((await ack(stranger, { state: 'gone' })).status, 403)
+  deepEqual(await states(), [['web-1', 'seen', true]])
+  equal((await ack(own, { state: 'gone' })).status, 204)
+  deepEqual(await states(), [])
+  equal((await ack(own, { state: 'gone' })).status, 204, 'again, or from one that was never known')
+  deepEqual(await states(), [])
+
+  await ack(own, { state: 'nack', generation: 2 })
+  await ack(own, { state: 'gone', generation: 2 })
+  deepEqual(await states(), [['web-1', 'nack', false]])
+  await ack(own, { state: 'seen', generation: 2 })
+  await ack(own, { state: 'gone', generation: 2 })
+  deepEqual(await states(), [])
+})
+
+test('a client that never acknowledges is a reader once it has been silent; another one is not', async () => {
+  const { token, ask, ack, holders, pass } = await house()
+  const [own, other] = [await token('app'), await token('app')]
+  const read = (as: string, instance: string) =>
+    ask('read', PATH, {}, { token: as, headers: { 'X-Coffer-Instance': instance } })
+  await read(own, 'web-1')
+  await read(other, 'web-2')
+  await ack(other, { instance: 'web-2' })
+  equal((await ask('write', 'fake/rotate-role/app')).status, 204)
+  await read(own, 'web-1')
+  await read(other, 'web-2')
+  const blocking = async () =>
+    (await holders())
+      .filter(({ blocks }) => blocks)
+      .map(({ instance }) => String(instance))
+      .toSorted((a, b) => a.localeCompare(b))
+  deepEqual(await blocking(), ['web-1', 'web-2'], 'their word may yet come')
+  await pass(91)
+  deepEqual(await blocking(), ['web-2'])
+  await ack(own, { state: 'seen', generation: 2 })
+  deepEqual(await blocking(), ['web-1', 'web-2'], 'now it has one')
+})
+
 test('what a client calls itself cannot draw on a terminal', async () => {
   const { token, ack, holders } = await house()
   await ack(await token('app'), { app: '\u001b[2Jweb', state: 'nack', reason: 'red\u001b[31m' })

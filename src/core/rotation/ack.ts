@@ -1,8 +1,9 @@
 /**
  * A client's word about a generation: it has seen it, it has logged in with it, it uses no other any
- * more, or it cannot use it. The same word again is its heartbeat. A client speaks for itself only:
- * its entry belongs to the entity, or the token, that it first came with.
+ * more, it cannot use it, or it ends and uses none. The same word again is its heartbeat. A client
+ * speaks for itself only: its entry belongs to the entity, or the token, that it first came with.
  */
+import { type Scope } from '../../barrier/space.ts'
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
 import { type Core } from '../core.ts'
@@ -15,7 +16,7 @@ import { mayRead, subjectOf } from './subject.ts'
 export type Ack = {
   path: string
   generation: number
-  state: AckState
+  state: AckState | 'gone'
   instance: string
   app: string | undefined
   version: string | undefined
@@ -39,11 +40,13 @@ export async function acknowledge(call: Call<never>, core: Core, ack: Ack): Prom
   if (!INSTANCE.test(ack.instance)) {
     refuse('instance must be 1 to 64 letters, digits, dots, colons or dashes; a uuid is best')
   }
+  const { state } = ack
   const known = [entry.current?.number, entry.previous?.number]
-  if (!known.includes(ack.generation)) {
+  // Who ends may never have heard of what came after the one it had.
+  if (state !== 'gone' && !known.includes(ack.generation)) {
     if (ack.generation > (entry.current?.number ?? 0)) refuse('no such generation is served')
     // An old one that is revoked: nothing of it is left to be held.
-    if (ack.state !== 'seen') return
+    if (state !== 'seen') return
   }
   const token = turn.token!
   const at = `${HOLDERS}${id}/c-${digestOf(ack.instance)}`
@@ -51,17 +54,24 @@ export async function acknowledge(call: Call<never>, core: Core, ack: Ack): Prom
   if (before && before.owner !== ownerOf(token) && (await ownerLives(call, core, before))) {
     throw new Failure('permission_denied', 'this instance belongs to another token')
   }
+  if (state === 'gone') {
+    if (before) forget(scope, at, { before, current: entry.current?.number })
+    turn.afterCommit.push(() => core.rotation.wake(entry.namespace, id))
+    return
+  }
   if (!before && (await scope.list(`${HOLDERS}${id}/`)).length >= HOLDERS_MAX) {
     throw new Failure('too_many_requests', 'this rotation has too many holders')
   }
   const same =
-    before?.state === ack.state &&
+    before?.state === state &&
+    before.silent === undefined &&
     before.generation === ack.generation &&
     before.owner === ownerOf(token)
   if (same && turn.now - before.at < SAME_MS) return
   const {
     tokenEnds: _,
     reason: __,
+    silent: ___,
     ...kept
   } = { ...newHolder(turn, token, ack.instance), ...before }
   const next: HolderEntry = {
@@ -72,12 +82,12 @@ export async function acknowledge(call: Call<never>, core: Core, ack: Ack): Prom
     version: plain(ack.version) || kept.version,
     address: turn.request.remoteAddress,
     holds: holdsAfter(before, entry.previous?.number, ack),
-    state: ack.state,
+    state,
     generation: ack.generation,
     since: same ? before.since : turn.now,
     at: turn.now,
     ...(token.type === 'batch' && { tokenEnds: token.expiresAt }),
-    ...(ack.state === 'nack' && { reason: plain(ack.reason) || 'no reason given' }),
+    ...(state === 'nack' && { reason: plain(ack.reason) || 'no reason given' }),
   }
   scopeOf(call).put(at, next)
   turn.afterCommit.push(() => core.rotation.wake(entry.namespace, id))
@@ -98,6 +108,18 @@ function holdsAfter(
   if (ack.state === 'drained') return [ack.generation]
   const held = before?.holds ?? (previous === undefined ? [] : [previous])
   return withHold(held, ack.generation)
+}
+
+type Leaving = { before: HolderEntry; current: number | undefined }
+
+/**
+ * A client that has ended holds nothing. That it could not use what is served now stays: most likely
+ * that is what it has ended of, and the next one would do no better.
+ */
+function forget(scope: Scope, at: string, { before, current }: Leaving): void {
+  if (before.state === 'nack' && before.generation === current) {
+    scope.put(at, { ...before, holds: [] })
+  } else scope.remove(at)
 }
 
 async function ownerLives(call: Call<never>, core: Core, before: HolderEntry): Promise<boolean> {

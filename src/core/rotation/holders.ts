@@ -37,6 +37,8 @@ export type HolderEntry = {
   since: number
   at: number
   reason?: string
+  /** A client that has never acknowledged; perhaps it may not. */
+  silent?: true
 }
 
 /** Holders as they are told of: never a value. */
@@ -79,7 +81,8 @@ export type Judge = { tx: Tx; tokens: Tokens; now: number }
  * Whether this one keeps the previous generation from being revoked. A reader does until it reads the
  * current one, its token has ended or the time has passed for which the silent count; that is
  * counted from the publication, because until then nobody had a reason to read again. A client that
- * has stopped reporting is taken for a reader.
+ * has stopped reporting counts for that time whatever it has read; one that has never reported is a
+ * reader that has a name.
  */
 export async function blocks(
   holder: HolderEntry,
@@ -90,11 +93,15 @@ export async function blocks(
   if (!previous || !holder.holds.includes(previous.number)) return false
   const lapsed = holder.at + LAPSE_MS <= now
   if (holder.kind === 'client' && !lapsed) return true
+  const isReader = onlyReads(holder)
+  if (isReader && holder.holds.at(-1) === entry.current?.number) return false
   const { readerHoldSeconds } = rulesOf(entry.rules, entry.timing)
   if (now >= Math.max(previous.replacedAt, holder.at) + readerHoldSeconds * 1000) return false
   // A client's pool lives on when its token has ended; a reader is known by nothing else.
-  return holder.kind === 'client' || tokenLives(holder, { tx, tokens, now })
+  return !isReader || tokenLives(holder, { tx, tokens, now })
 }
+
+const onlyReads = ({ kind, silent }: HolderEntry) => kind === 'reader' || silent === true
 
 async function tokenLives(holder: HolderEntry, { tx, tokens, now }: Judge): Promise<boolean> {
   if (holder.tokenEnds !== undefined) return holder.tokenEnds > now
@@ -206,8 +213,8 @@ export async function goneHolders(
   for (const name of await scope.list(under)) {
     const holder = await scope.get<HolderEntry>(under + name)
     if (!holder) continue
-    const silent = holder.at + SILENT_MS <= judge.now
-    const over = holder.kind === 'client' ? silent : !(await tokenLives(holder, judge))
+    const isOld = holder.at + SILENT_MS <= judge.now
+    const over = onlyReads(holder) ? !(await tokenLives(holder, judge)) : isOld
     if (over && !(await blocks(holder, entry, judge))) gone.push(under + name)
     if (gone.length === PRUNED_MAX) break
   }

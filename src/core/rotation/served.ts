@@ -42,7 +42,7 @@ export function noteServed(turn: Turn): Awaitable<void> {
     if (known?.holds.at(-1) === generation) return
     const holds = instance !== undefined && known ? withHold(known.holds, generation) : [generation]
     scope.put(at, {
-      ...(known ?? newHolder(turn, token, instance)),
+      ...(known ?? firstSeen(turn, token, instance)),
       ...seen(turn, token),
       holds,
       generation,
@@ -63,6 +63,11 @@ const seen = (turn: Turn, token: TokenEntry) => ({
   tokenUid: token.uid,
   ...(token.type === 'batch' && { tokenEnds: token.expiresAt }),
 })
+
+function firstSeen(turn: Turn, token: TokenEntry, instance: string | undefined) {
+  const made = newHolder(turn, token, instance)
+  return instance === undefined ? made : { ...made, silent: true as const }
+}
 
 export function newHolder(
   turn: Turn,

@@ -41,7 +41,7 @@ const nowFields = {
   values: t.map({ help: 'The same, where there is more than one field.', sensitive: true }),
 }
 
-const ACKS = ['seen', 'applied', 'drained', 'nack'] as const
+const ACKS = ['seen', 'applied', 'drained', 'nack', 'gone'] as const
 
 export function cofferRotateEndpoints(core: Core): Endpoint[] {
   return [
@@ -129,7 +129,8 @@ export function cofferRotateEndpoints(core: Core): Endpoint[] {
       help: 'What a client says of a generation it was given. Again every 30 s, it is its heartbeat.',
       description:
         'Who may read a path may acknowledge for it, each instance for itself. `drained` says that ' +
-        'no connection with another generation is left; `nack` that this one cannot be used.',
+        'no connection with another generation is left; `nack` that this one cannot be used; `gone` ' +
+        'that the instance ends and uses none any more.',
       fields: {
         path: t.string({ help: 'What is rotated.', required: 'missing path', clear: true }),
         generation: t.int({

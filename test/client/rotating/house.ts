@@ -118,9 +118,9 @@ export function startWorkers(count: number, work: (index: number) => Promise<voi
   }
 }
 
-/** What is wrong with the order of acks: each was seen, applied, drained, and none applied backwards. */
+/** What is wrong with the order of acks: each was seen, applied, drained, gone, and none applied backwards. */
 export function disorder(acks: readonly Ack[]): string[] {
-  const order = ['seen', 'applied', 'drained']
+  const order = ['seen', 'applied', 'drained', 'gone']
   const wrong: string[] = []
   const told = new Map<number, string[]>()
   let newest = 0
