@@ -8,7 +8,7 @@ import { openCore, serve, type ServerOptions } from '../server/server.ts'
 import { raiseWorkers, type Sibling, siblingOf } from '../server/siblings.ts'
 import { StoreUnusable } from '../storage/store.ts'
 import { CliError, messageOf } from './cli-error.ts'
-import { type Io } from './io.ts'
+import type { Io } from './io.ts'
 import { listening, untilStopped, versionText } from './server-command.ts'
 import { configurationText } from './server-start.ts'
 

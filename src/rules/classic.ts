@@ -4,7 +4,7 @@
  * are not random. They are the last to be asked: every other rule knows more.
  */
 import { isPublished } from './published.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isTyped } from './typed.ts'
 import { distinct, isMasked, isPlaceholder } from './value.ts'
 

@@ -1,5 +1,5 @@
 /** Assignments to names that say themselves that a secret follows. They yield to every other rule. */
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isSecretLike, type Promise } from './secret-like.ts'
 
 type Row = {

@@ -2,7 +2,7 @@
  * Whether a value that is assigned to a name such as `password` or `apiToken` is a secret. No form
  * of a provider helps here, so the name, the syntax around and the value itself must all agree.
  */
-import { type Assigned } from './assignment.ts'
+import type { Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
 import { distinct, entropy, isAlgorithm, isMashed, isPlaceholder, isSequence } from './value.ts'

@@ -4,7 +4,7 @@
  * holds nothing but secrets, the assignment a plain one, and the value none of the other things that
  * people write there: a word, a name, a label, a place.
  */
-import { type Assigned } from './assignment.ts'
+import type { Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
 import { holdsPlaceholder, STRICT } from './secret-like.ts'

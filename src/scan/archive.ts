@@ -5,7 +5,7 @@
  *
  * ZIP: APPNOTE 6.3.10, by the central directory. tar: POSIX ustar, with pax and GNU long names.
  */
-import { gunzipSync, inflateRawSync } from 'node:zlib'
+import { zlib } from '../lib/node-zlib.ts'
 
 export type Entry = { readonly name: string; readonly bytes: Buffer }
 
@@ -83,7 +83,7 @@ function* unzipped(bytes: Buffer, name: string, limits: Limits): Generator<Entry
     .replace(/^.*\//s, '')
     .replace(/\.tgz$/i, '.tar')
     .replace(/\.gz$/i, '')
-  yield { name: inner, bytes: inflate((options) => gunzipSync(bytes, options), limits) }
+  yield { name: inner, bytes: inflate((options) => zlib().gunzipSync(bytes, options), limits) }
 }
 
 const END_OF_DIRECTORY = 0x06054b50
@@ -131,7 +131,7 @@ function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> 
 function unpackerOf(method: number, raw: Buffer) {
   if (method === STORED) return () => raw
   if (method !== DEFLATED) throw new RangeError('packed in another way')
-  return (options: { maxOutputLength: number }) => inflateRawSync(raw, options)
+  return (options: { maxOutputLength: number }) => zlib().inflateRawSync(raw, options)
 }
 
 function endOfDirectory(bytes: Buffer): number {

@@ -6,15 +6,14 @@ import { BlobSet } from './blob-set.ts'
 import { type Finding, fingerprintOf, type Spot } from './finding.ts'
 import { blobs } from './git-blobs.ts'
 import { type Change, type Commit, countCommits, history, staged } from './git.ts'
-import { scanBatch, scannerOf } from './scan-batch.ts'
-import { type Outcome, scanBytes } from './scan-bytes.ts'
+import type { Outcome } from './scan-bytes.ts'
 import type { Scanner } from './scan-text.ts'
-import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
+import type { FileToScan, SkipReason } from './walk.ts'
 import type { Batch, BatchOutcome, ScannerOptions } from './worker-pool.ts'
 
 export { type Finding, masked } from './finding.ts'
 export { GitError } from './git-run.ts'
-export { type ScannerOptions } from './worker-pool.ts'
+export type { ScannerOptions } from './worker-pool.ts'
 
 export type Tally = {
   files: number
@@ -51,6 +50,9 @@ export const newTally = (): Tally => {
   }
 }
 
+/** Rules and what runs them: loaded when git has been started, which works meanwhile. */
+const scanning = () => import('./scan-batch.ts')
+
 const EXAMPLES_MAX = 20
 /** Larger blobs are named and skipped: git gives them in one piece. */
 const BLOB_BYTES_MAX = 64 * 1024 * 1024
@@ -64,6 +66,7 @@ export async function* scanPaths(
   options: ScanOptions,
 ): AsyncGenerator<Finding> {
   const { tally } = options
+  const { filesBelow } = await import('./walk.ts')
   const walk = { skips: skipsOf(tally), ...(options.noIgnore && { noIgnore: true }) }
   const files: FileToScan[] = []
   for await (const file of filesBelow(paths, walk)) files.push(file)
@@ -103,6 +106,7 @@ export async function* scanInput(
 ): AsyncGenerator<Finding> {
   options.tally.files++
   const place = { path: name }
+  const { scannerOf, scanBytes } = await scanning()
   yield* findingsOf(scanBytes(bytes, place, await scannerOf(options)), place, options)
 }
 
@@ -112,23 +116,36 @@ export async function* scanInput(
  */
 export async function* scanStaged(folder: string, options: ScanOptions): AsyncGenerator<Finding> {
   const { tally } = options
-  // Git works while the rules are made ready.
-  const [changes, scanner] = await Promise.all([staged(folder), scannerOf(options)])
+  const changes = staged(folder)
+  async function* fresh() {
+    for (const change of await changes) {
+      if (change.blob !== undefined) yield { change, blob: change.blob }
+    }
+  }
+  // Both of git's programs are started before the rules are made ready, and work meanwhile.
+  const given = blobs(folder, fresh(), BLOB_BYTES_MAX)
+  const first = given.next()
+  first.catch(() => {})
   const found: { change: Change; outcome: Outcome }[] = []
-  const fresh = changes.flatMap((change) => {
-    return change.blob === undefined ? [] : [{ change, blob: change.blob }]
-  })
-  for await (const { of, ...blob } of blobs(folder, fresh, BLOB_BYTES_MAX)) {
-    tally.blobs++
-    const { change } = of
-    if ('bytes' in blob) {
-      found.push({ change, outcome: scanBytes(blob.bytes, { path: change.path }, scanner) })
-    } else skipsOf(tally).add(blob.size < 0 ? 'not in this clone' : 'too large', change.path)
+  const { scannerOf, scanBytes } = await scanning()
+  let scanner: Scanner
+  try {
+    scanner = await scannerOf(options)
+    for (let next = await first; !next.done; next = await given.next()) {
+      const { of, ...blob } = next.value
+      tally.blobs++
+      const { change } = of
+      if ('bytes' in blob) {
+        found.push({ change, outcome: scanBytes(blob.bytes, { path: change.path }, scanner) })
+      } else skipsOf(tally).add(blob.size < 0 ? 'not in this clone' : 'too large', change.path)
+    }
+  } finally {
+    await given.return(undefined)
   }
   // Old texts are looked at only when a new one has something.
   const before = new Set<string>()
   if (found.some(({ outcome }) => hasSpots(outcome))) {
-    const old = changes.flatMap(({ old: ids, path }) => ids.map((blob) => ({ blob, path })))
+    const old = (await changes).flatMap(({ old: ids, path }) => ids.map((blob) => ({ blob, path })))
     for await (const { of, ...blob } of blobs(folder, old, BLOB_BYTES_MAX)) {
       if (!('bytes' in blob)) continue
       for (const id of idsIn(scanBytes(blob.bytes, { path: of.path }, scanner))) before.add(id)
@@ -271,6 +288,7 @@ async function* runner<T extends Batch>(
   const { index, comments, rules } = options
   const own: ScannerOptions = { index, comments, rules }
   try {
+    const { scanBatch, scannerOf } = await scanning()
     let scanner: Scanner | undefined
     for (let bytes = 0; bytes < ALONE_BYTES;) {
       const next = await batches.next()

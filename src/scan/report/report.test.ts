@@ -12,6 +12,9 @@ import { SARIF_SCHEMA } from './sarif-schema.test-data.ts'
 
 const matcher = compileRules()
 const formats = Object.keys(FORMATS) as Format[]
+const forms = new Map(
+  await Promise.all(formats.map(async (name) => [name, await FORMATS[name]()] as const)),
+)
 
 function findingsIn(text: string, path: string): Finding[] {
   const commit = {
@@ -28,7 +31,7 @@ function findingsIn(text: string, path: string): Finding[] {
 function printed(format: Format, findings: readonly Finding[], reveal = false): string {
   let out = ''
   const sink = { write: (text: string) => void (out += text), colour: false, columns: 80 }
-  const reporter = FORMATS[format](sink)
+  const reporter = forms.get(format)!(sink)
   for (const finding of findings) reporter.finding(shown(finding, reveal))
   const tally = { ...newTally(), files: 1, bytes: 10 }
   reporter.end({ tally, findings: findings.length, rules: 5, version: '1.2.3' })

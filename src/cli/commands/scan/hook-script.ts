@@ -33,7 +33,7 @@ function run(name: HookName, coffer: string): string {
   echo "coffer is gone, so nothing was scanned. Install it, or: git ${name === 'pre-push' ? 'push' : 'commit'} --no-verify" >&2
   exit 1
 }
-${stdin}"$coffer" ${SCAN[name]} >&2 || exit 1`
+${stdin}COFFER_NODE_ASKED=${quoted(process.execPath)} "$coffer" ${SCAN[name]} >&2 || exit 1`
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`

@@ -1,7 +1,5 @@
 /** `scan`: looks for secrets in files, in what is staged, in history. */
 import { COFFER_VERSION } from '../../../lib/version.ts'
-import { ALL_RULES } from '../../../rules/all.ts'
-import { acceptedBy } from '../../../scan/accepted.ts'
 import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import {
   type Format,
@@ -10,7 +8,6 @@ import {
   type Reporter,
   shown,
 } from '../../../scan/report/report.ts'
-import { closing } from '../../../scan/report/text.ts'
 import {
   add,
   type Finding,
@@ -21,7 +18,7 @@ import {
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
-import { baselineCreate, baselineUpdate } from './baseline.ts'
+import { baselineCreate, baselineUpdate } from './baseline-command.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
 import { progress } from './progress.ts'
@@ -81,7 +78,7 @@ async function runScan(at: At): Promise<number> {
   const out = outOf(at)
   const reporter =
     template === undefined
-      ? FORMATS[at.flags.format as Format](out)
+      ? (await FORMATS[at.flags.format as Format]())(out)
       : await templateIn(template, out)
   const tally = newTally()
   const setup = await setupOf(at)
@@ -93,10 +90,11 @@ async function runScan(at: At): Promise<number> {
     reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
   }
   refuseNothing(tally, at)
-  const summary = { tally, findings, rules: rulesIn(setup), version: COFFER_VERSION }
+  const summary = { tally, findings, rules: await rulesIn(setup), version: COFFER_VERSION }
   reporter.end(summary)
   // Formats for programs have no place for it, and what was skipped must be told somewhere.
   if (template !== undefined || !SAYS_ALL.has(at.flags.format)) {
+    const { closing } = await import('../../../scan/report/text.ts')
     for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
   }
   return findings > 0 ? at.flags['exit-code'] : 0
@@ -155,7 +153,7 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
     fingerprintKey: setup.accepted.baseline?.key,
     ...(bar && { onProgress: bar.update }),
   }
-  const whyAccepted = acceptedBy(setup.accepted)
+  const whyAccepted = await accepting(setup)
   try {
     for await (const finding of findingsFor(at, options)) {
       const why = whyAccepted(finding)
@@ -176,7 +174,15 @@ async function indexOf({ flags: { index } }: At): Promise<ScanOptions['index']> 
   return (await import('../fingerprints-file.ts')).fingerprintsIn(index)
 }
 
-function rulesIn({ rules }: Setup): number {
+/** Most projects have accepted nothing. */
+async function accepting({ accepted }: Setup): Promise<(finding: Finding) => string | undefined> {
+  if (Object.values(accepted).every((one) => one === undefined)) return () => undefined
+  return (await import('../../../scan/accepted.ts')).acceptedBy(accepted)
+}
+
+async function rulesIn({ rules }: Setup): Promise<number> {
+  // Git runs already when rules are loaded; nothing here may load them sooner.
+  const { ALL_RULES } = await import('../../../rules/all.ts')
   const config = rules?.options as ScanConfig | undefined
   if (config === undefined) return ALL_RULES.length
   return config.rules.length + (config.builtin ? ALL_RULES.length - config.disabled.length : 0)
