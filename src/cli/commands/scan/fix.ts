@@ -47,7 +47,8 @@ export async function fix(at: At, findings: readonly Finding[]): Promise<number>
   const plan = planOf(findings, { path, values: before.data })
   show(at, plan)
   if (plan.changes.length === 0) return plan.left.length === 0 ? 0 : 1
-  if (!(await agreed(at, plan, path))) return 1
+  const rotations = at.flags.rotate ? await rotationsFor(at, plan) : undefined
+  if (!(await agreed(at, plan, { path, rotated: rotations?.paths.length ?? 0 }))) return 1
   if (plan.fields.size > 0) {
     const data = { ...before.data, ...Object.fromEntries(plan.fields) }
     const body = place.v2 ? { data, options: { cas: before.version } } : data
@@ -65,7 +66,18 @@ export async function fix(at: At, findings: readonly Finding[]): Promise<number>
     say(at, `changed ${printable(file)}`)
   }
   hints(at, plan)
-  return plan.left.length === 0 ? 0 : 1
+  if (rotations) await (await import('./fix-rotate.ts')).rotateAll(at, rotations)
+  return plan.left.length + (rotations?.left.length ?? 0) === 0 ? 0 : 1
+}
+
+async function rotationsFor(at: At, { changes, left }: Plan) {
+  const { rotationsOf, showRotations } = await import('./fix-rotate.ts')
+  const rotations = await rotationsOf(at, {
+    changed: changes.map(({ finding }) => finding),
+    left: left.map(({ finding }) => finding),
+  })
+  showRotations(at, rotations)
+  return rotations
 }
 
 const say = ({ io }: At, text: string) => void io.stdout.write(`${text}\n`)
@@ -156,14 +168,19 @@ function show(at: At, { changes, left }: Plan): void {
   }
 }
 
-async function agreed(at: At, { changes, fields }: Plan, path: string): Promise<boolean> {
+async function agreed(
+  at: At,
+  { changes, fields }: Plan,
+  { path, rotated }: { path: string; rotated: number },
+): Promise<boolean> {
   if (at.flags.yes) return true
   const files = new Set(changes.map(({ finding }) => finding.path)).size
   if (at.io.stdin.isTTY !== true) {
     throw new CliError('nothing was changed: nobody is there to ask', { hint: '-yes does not ask' })
   }
   const kept = fields.size > 0 ? `write ${fields.size} to ${path} and ` : ''
-  at.out.ask(`${kept}change ${changes.length} places in ${files} files? [y/N] `)
+  const then = rotated > 0 ? `, then rotate ${rotated}` : ''
+  at.out.ask(`${kept}change ${changes.length} places in ${files} files${then}? [y/N] `)
   return /^y(?:es)?$/i.test((await readLine(at.io.stdin)).trim())
 }
 

@@ -22,6 +22,7 @@ import { baselineCreate, baselineUpdate } from './baseline-command.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
 import { progress } from './progress.ts'
+import { reportFlags } from './report-flags.ts'
 import { type Setup, setupFlags, setupOf } from './setup.ts'
 import { findingsFor, sourceFlags } from './sources.ts'
 import { fileText } from './file-text.ts'
@@ -38,6 +39,7 @@ const flags = {
   index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
   reveal: flag.bool('Print values as they are. They are masked without this.'),
   ...fixFlags,
+  ...reportFlags,
   verify: flag.bool('Ask providers whether what is found is alive. It is sent to them.'),
   'verify-host': flag.list('A host that -verify may ask, or HOST=URL. May be given many times.'),
   'no-comments': flag.bool('Comments such as coffer:allow do not count.'),
@@ -60,6 +62,10 @@ export const scan = defineCommand({
       does: 'What a branch adds, for a code scanning page',
       line: 'coffer scan -diff=main..HEAD -format=sarif',
     },
+    {
+      does: 'What is known to the vault, and a case for each on the server',
+      line: 'coffer scan -index=secrets.index -report',
+    },
     { does: 'A text from elsewhere', line: 'kubectl get cm app -o yaml | coffer scan -' },
   ],
   globals: false,
@@ -74,6 +80,11 @@ export const scan = defineCommand({
 
 async function runScan(at: At): Promise<number> {
   if (at.flags.fix) return runFix(at)
+  if (at.flags.rotate) {
+    throw new CliError('-rotate goes with -fix', {
+      hint: 'coffer leaked report -rotate PATH has a leaked secret rotated',
+    })
+  }
   const { template } = at.flags
   const out = outOf(at)
   const reporter =
@@ -83,9 +94,11 @@ async function runScan(at: At): Promise<number> {
   const tally = newTally()
   const setup = await setupOf(at)
   const verify = await verifierFor(at)
+  const leaks = await leaksFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
     findings++
+    leaks?.add(finding)
     const verified = await verify?.(finding)
     reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
   }
@@ -97,6 +110,7 @@ async function runScan(at: At): Promise<number> {
     const { closing } = await import('../../../scan/report/text.ts')
     for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
   }
+  await leaks?.send()
   return findings > 0 ? at.flags['exit-code'] : 0
 }
 
@@ -106,12 +120,27 @@ async function runFix(at: At): Promise<number> {
   if (staged || history || stdin || diff !== undefined || at.args.includes('-')) {
     throw new CliError('-fix changes files: it goes with paths alone')
   }
+  if (at.flags.report) throw new CliError('-report goes without -fix', { hint: 'report first' })
+  if (at.flags.rotate) needsIndex(at, '-rotate')
   const tally = newTally()
   const findings: Finding[] = []
   for await (const finding of foundBy(at, await setupOf(at), tally)) findings.push(finding)
   refuseNothing(tally, at)
   const { fix } = await import('./fix.ts')
   return fix(at, findings)
+}
+
+async function leaksFor(at: At) {
+  if (!at.flags.report) return undefined
+  needsIndex(at, '-report')
+  return (await import('./report.ts')).reporting(at)
+}
+
+function needsIndex({ flags: { index } }: At, what: string): void {
+  if (index !== undefined) return
+  throw new CliError(`${what} is about secrets that the vault knows: it needs -index`, {
+    hint: 'coffer fingerprints -out=secrets.index, then -index=secrets.index',
+  })
 }
 
 /** What can ask is loaded only where it is wanted: a hook is quicker without it. */
