@@ -1,5 +1,5 @@
 /**
- * `coffer/scan`: looks for secrets in files, in what is about to be committed, and in all that was ever
+ * Looks for secrets in files, in what is about to be committed, and in all that was ever
  * committed. Every function gives the findings as they come and fills a tally of what was looked at.
  */
 import { BlobSet } from './blob-set.ts'

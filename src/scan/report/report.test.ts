@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { expandSample } from '../../rules/sample.ts'
@@ -158,7 +158,7 @@ function parseCsv(text: string): string[][] {
 test('sarif has what code scanning reads, by a schema of those parts', () => {
   const ajv = new Ajv({ strict: true, allErrors: true })
   const valid = ajv.compile(SARIF_SCHEMA)
-  const checks = [valid]
+  const checks: ValidateFunction[] = [valid as ValidateFunction]
   const official = process.env['COFFER_SARIF_SCHEMA']
   if (official !== undefined) {
     const loose = new Ajv2020({ strict: false, validateFormats: false })
