@@ -129,7 +129,16 @@ test('json and jsonl give every field back', () => {
   )
   match(String(one['fingerprint']), /^[0-9a-f]{24}$/)
   deepEqual(all.summary, {
-    ...{ findings: 1, files: 1, bytes: 10, blobs: 0, commits: 0, rules: 5, allowed: 0 },
+    ...{
+      findings: 1,
+      files: 1,
+      bytes: 10,
+      blobs: 0,
+      commits: 0,
+      messages: 0,
+      rules: 5,
+      allowed: 0,
+    },
     ...{ skipped: [], left_out: [] },
   })
 })

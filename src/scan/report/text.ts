@@ -51,6 +51,7 @@ export function closing({ tally, findings, rules }: Summary): string[] {
     tally.files > 0 && count(tally.files, 'file'),
     tally.commits > 0 && count(tally.commits, 'commit'),
     tally.blobs > 0 && count(tally.blobs, 'blob'),
+    tally.messages > 0 && count(tally.messages, 'message'),
     size(tally.bytes),
     count(rules, 'rule'),
   ].filter((part) => part !== false)
