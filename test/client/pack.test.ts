@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { expandSample } from '../../src/rules/sample.ts'
+import { tokenOf } from '../support/scan.ts'
 import { FakeServer } from './fake-server.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -237,7 +237,7 @@ test('the doors of the whole package: scan, scrub and testing, with their types'
   const tarball = execFileSync(process.execPath, argv, { encoding: 'utf8' })
   execFileSync('tar', ['-xzf', tarball.trim(), '-C', at, '--strip-components=1'])
   writeFileSync(join(doors, 'program.mjs'), DOORS)
-  const token = expandSample('ghp_{B30}{crc}', 'doors')
+  const token = tokenOf('doors')
   const { stderr } = spawnSync(process.execPath, [join(doors, 'program.mjs'), token], {
     encoding: 'utf8',
   })
