@@ -61,15 +61,18 @@ export function withoutBlock(text: string): string {
 /** For lefthook, which writes its hooks itself and merges this file into its configuration. */
 export function lefthookLocal(coffer: string): string {
   const word = quoted(coffer)
+  const env = `env:\n        COFFER_NODE_ASKED: ${JSON.stringify(process.execPath)}`
   return `${MARK}
 pre-commit:
   commands:
     coffer-scan:
+      ${env}
       run: ${JSON.stringify(`${word} scan -staged`)}
 pre-push:
   commands:
     coffer-scan:
       use_stdin: true
+      ${env}
       run: ${JSON.stringify(`${word} scan -pre-push={1}`)}
 `
 }
