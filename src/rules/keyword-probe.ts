@@ -25,13 +25,13 @@ export function probesOf(keywords: readonly string[]): KeywordScan {
     // The low byte of each unit, as the automaton reads it, and a zero after the last pair.
     const bytes = Buffer.alloc(text.length + 1)
     bytes.write(text, 'latin1')
-    let [a, b] = [bytes[0]!, bytes[1]!]
+    let [a, b] = [FOLD[bytes[0]!]!, FOLD[bytes[1]!]!]
     for (let at = 2; at < bytes.length; at++) {
-      const c = bytes[at]!
+      const c = FOLD[bytes[at]!]!
       if (may[((a << 10) ^ (b << 5) ^ c) & HASH_MASK] === 1) {
-        const pair = (FOLD[a]! << 8) | FOLD[b]!
+        const pair = (a << 8) | b
         tell(byStart.get(pair), at - 2)
-        tell(byStart.get((pair << 8) | FOLD[c]!), at - 2)
+        tell(byStart.get((pair << 8) | c), at - 2)
       }
       a = b
       b = c
@@ -58,19 +58,10 @@ function startOf(word: string): number {
   return word.length === 2 ? pair : (pair << 8) | word.charCodeAt(2)
 }
 
-/** Both cases of each letter, so that nothing has to be folded before it is known to matter. */
 function mark(may: Uint8Array, word: string): void {
-  const thirds = word.length === 2 ? Array.from({ length: 256 }, (_, c) => c) : casesOf(word, 2)
-  for (const a of casesOf(word, 0)) {
-    for (const b of casesOf(word, 1)) {
-      for (const c of thirds) may[((a << 10) ^ (b << 5) ^ c) & HASH_MASK] = 1
-    }
-  }
-}
-
-function casesOf(word: string, at: number): number[] {
-  const code = word.charCodeAt(at)
-  return code >= 97 && code <= 122 ? [code, code - 32] : [code]
+  const start = (word.charCodeAt(0) << 10) ^ (word.charCodeAt(1) << 5)
+  if (word.length > 2) may[(start ^ word.charCodeAt(2)) & HASH_MASK] = 1
+  else for (let third = 0; third < 256; third++) may[(start ^ third) & HASH_MASK] = 1
 }
 
 function goesOn(bytes: Buffer, at: number, word: string): boolean {
