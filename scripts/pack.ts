@@ -4,6 +4,7 @@
  *
  *   npm run pack                         both, into dist-pack/
  *   npm run pack -- client --out=/some   one of them, elsewhere
+ *   … -- whole --only=./scan,./testing   of the whole, what these doors need: for tests
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -27,6 +28,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 
 const flag = process.argv.find((word) => word.startsWith('--out='))
 const out = resolve(flag?.slice('--out='.length) ?? join(root, 'dist-pack'))
+const only = process.argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
 const names = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const packs: Record<string, (dir: string) => void> = { whole: packWhole, client: packClient }
 
@@ -49,7 +51,11 @@ for (const name of names.length > 0 ? names : Object.keys(packs)) {
 }
 
 function packWhole(dir: string): void {
-  const files = globSync('src/**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] })
+  const doors = doorsOf(manifest['exports'] as Record<string, string>)
+  const files =
+    only === undefined
+      ? globSync('src/**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] })
+      : Object.values(doors)
   const target = { target: 'es2024', lib: ['es2024', 'esnext'] }
   compile(dir, { ...target, files })
   // Tables and pages that the sources read beside themselves.
@@ -64,8 +70,12 @@ function packWhole(dir: string): void {
   )
   for (const path of extra) cpSync(join(root, path), join(dir, path), { recursive: true })
   const { devDependencies: _dev, scripts: _scripts, allowScripts: _allow, ...kept } = manifest
-  const doors = manifest['exports'] ?? { './client': './src/client/client.ts' }
   writeManifest(dir, { ...kept, exports: built(doors), files: ['dist', ...extra] })
+}
+
+function doorsOf(all: Record<string, string>): Record<string, string> {
+  if (only === undefined) return all
+  return Object.fromEntries(Object.entries(all).filter(([name]) => only.split(',').includes(name)))
 }
 
 function packClient(dir: string): void {

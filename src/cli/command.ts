@@ -10,11 +10,11 @@
  *     run: async ({ args, flags, api }) => …,
  *   })
  */
-import { type Flags, type Values } from './flag.ts'
-import { type Api } from './http/api.ts'
-import { type Io } from './io.ts'
-import { type Printer } from './output/printer.ts'
-import { type Settings } from './settings.ts'
+import type { Flags, Values } from './flag.ts'
+import type { Api } from './http/api.ts'
+import type { Io } from './io.ts'
+import type { Printer } from './output/printer.ts'
+import type { Settings } from './settings.ts'
 
 export { type Flag, flag, type Flags } from './flag.ts'
 

@@ -2,9 +2,9 @@
  * Completion for bash and zsh, derived from the declarations: which words may follow, which flags
  * a command has. The script is a table and a small loop, so a shell asks no program on each Tab.
  */
-import { type Command } from './command.ts'
-import { globalsBeside } from './help.ts'
-import { type Flags } from './flag.ts'
+import type { Command } from './command.ts'
+import { globalsBeside } from './settings.ts'
+import type { Flags } from './flag.ts'
 
 export const SHELLS = ['bash', 'zsh'] as const
 export type Shell = (typeof SHELLS)[number]

@@ -2,7 +2,7 @@
  * Every command of the program, by its first word. A family is imported only when it is used, so
  * that `coffer kv get` does not pay for the code of `coffer server`.
  */
-import { type Command } from './command.ts'
+import type { Command } from './command.ts'
 
 type Loaded = { readonly command: Command } | { readonly commands: readonly Command[] }
 

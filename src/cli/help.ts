@@ -1,8 +1,8 @@
 /** Help, derived: a command's from its declaration, a family's and the program's from the lists. */
-import { type Arg, type Command, type Flag, type Flags } from './command.ts'
+import type { Arg, Command, Flag, Flags } from './command.ts'
 import { humanDuration } from './go-text.ts'
 import { wrap } from './output/table.ts'
-import { globalFlags } from './settings.ts'
+import { globalsBeside } from './settings.ts'
 
 const WIDTH = 80
 
@@ -21,11 +21,6 @@ export function commandHelp(program: string, command: Command): string {
     section('Exit codes', exitLines(command)),
   ]
   return parts.filter((part) => part !== '').join('\n\n')
-}
-
-/** Global flags that the command does not declare for itself. */
-export function globalsBeside(own: Flags): Flags {
-  return Object.fromEntries(Object.entries(globalFlags).filter(([name]) => !(name in own)))
 }
 
 /** `coffer kv`: what is below it. */

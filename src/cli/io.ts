@@ -3,7 +3,7 @@
  * was printed.
  */
 import { homedir } from 'node:os'
-import { type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -24,13 +24,36 @@ export type Io = {
 }
 
 export function processIo(): Io {
-  const { env, stdin, stdout, stderr } = process
+  const { env, stdout } = process
   // A reader that went away (`| head`) is not an error worth words.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
-  return { env, stdin, stdout, stderr, home: env['HOME'] ?? homedir() }
+  return new ProcessIo(env)
+}
+
+/** Node makes each stream when it is first asked for, which takes a millisecond. */
+class ProcessIo implements Io {
+  readonly env: Env
+  readonly home: string
+
+  constructor(env: Env) {
+    this.env = env
+    this.home = env['HOME'] ?? homedir()
+  }
+
+  get stdin() {
+    return process.stdin
+  }
+
+  get stdout() {
+    return process.stdout
+  }
+
+  get stderr() {
+    return process.stderr
+  }
 }
 
 /** All of standard input, as text. */

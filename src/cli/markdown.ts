@@ -1,5 +1,5 @@
 /** The reference of the commands as Markdown, from the same declarations as their help. */
-import { type Command, type Flag, type Flags } from './command.ts'
+import type { Command, Flag, Flags } from './command.ts'
 import { commandsOf, FAMILIES } from './families.ts'
 import { humanDuration } from './go-text.ts'
 import { globalFlags } from './settings.ts'

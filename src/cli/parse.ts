@@ -3,8 +3,8 @@
  * becomes typed values here; no message ever quotes a value, because it may be a secret.
  */
 import { CliError } from './cli-error.ts'
-import { type Arg, type Command } from './command.ts'
-import { type Flag, type Flags } from './flag.ts'
+import type { Arg, Command } from './command.ts'
+import type { Flag, Flags } from './flag.ts'
 import { parseDuration } from './go-text.ts'
 import { nearest } from '../lib/nearest.ts'
 

@@ -3,20 +3,28 @@
  * This is the whole program but for the process it runs in.
  */
 import { CliError, messageOf, PrintedInstead } from './cli-error.ts'
-import { type Command, type Context, type Flags } from './command.ts'
+import type { Command, Context, Flags } from './command.ts'
 import { commandsOf, FAMILIES, type Family } from './families.ts'
-import { commandHelp, groupHelp, globalsBeside, programHelp } from './help.ts'
-import { type Api, connect } from './http/api.ts'
-import { type Io } from './io.ts'
-import { nearest } from '../lib/nearest.ts'
+import type { Api } from './http/api.ts'
+import { connectOnDemand } from './http/on-demand.ts'
+import type { Io } from './io.ts'
 import { printer } from './output/printer.ts'
 import { checkArgs, parseArgv, parseLeading } from './parse.ts'
-import { globalFlags, type GlobalValues, readSettings, wantsColor } from './settings.ts'
+import {
+  globalFlags,
+  globalsBeside,
+  type GlobalValues,
+  readSettings,
+  wantsColor,
+} from './settings.ts'
 
 const NO_SUCH_COMMAND = 127
 const DEFECT = 'this is a defect of the program; COFFER_DEBUG=1 shows where'
 const VERSION_FLAGS = new Set(['-v', '-version', '--version'])
 const HELP_FLAGS = new Set(['-h', '-help', '--help'])
+
+/** Loaded when somebody asks: most runs need no help. */
+const helpPages = () => import('./help.ts')
 
 type Run = { readonly program: string; readonly io: Io }
 
@@ -65,7 +73,7 @@ async function dispatch(run: Run, argv: readonly string[]): Promise<number> {
   const leading = argv.slice(0, taken)
   const words = argv.slice(taken)
   if (words.length === 0) {
-    run.io.stderr.write(`${overview(run)}\n`)
+    run.io.stderr.write(`${await overview(run)}\n`)
     return NO_SUCH_COMMAND
   }
   const found = await find(run, words)
@@ -110,6 +118,7 @@ async function parseAndRun(run: Run, command: Command, argv: readonly string[]):
     rest: command.rest !== undefined,
   })
   if (parsed.help) {
+    const { commandHelp } = await helpPages()
     io.stdout.write(`${commandHelp(program, command)}\n`)
     return 0
   }
@@ -131,7 +140,7 @@ async function parseAndRun(run: Run, command: Command, argv: readonly string[]):
     io,
     out: printer(io, settings),
     get api() {
-      return (api ??= connect(program, settings))
+      return (api ??= connectOnDemand(program, settings))
     },
   }
   return (await command.run(context)) ?? 0
@@ -157,11 +166,11 @@ async function find(run: Run, words: readonly string[]): Promise<{ command: Comm
 }
 
 /** `kv`, `kv metadata`, `kv gett`: help for the part that exists, or a suggestion. */
-function partial(
+async function partial(
   { program, io }: Run,
   commands: readonly Command[],
   words: readonly string[],
-): number {
+): Promise<number> {
   let depth = 1
   const startsSo = (n: number) => (c: Command) => c.path.slice(0, n).every((w, i) => words[i] === w)
   while (commands.some((c) => c.path.length > depth + 1 && startsSo(depth + 1)(c))) depth++
@@ -170,6 +179,7 @@ function partial(
   const next = words[depth]
   if (next === undefined || HELP_FLAGS.has(next)) {
     const asked = next !== undefined
+    const { groupHelp } = await helpPages()
     const sink = asked ? io.stdout : io.stderr
     sink.write(`${groupHelp(program, path, below)}\n`)
     return asked ? 0 : 1
@@ -177,12 +187,13 @@ function partial(
   return unknown({ program, io }, path, { word: next, known: below.map((c) => c.path[depth]!) })
 }
 
-function unknown(
+async function unknown(
   { program, io }: Run,
   path: readonly string[],
   { word, known }: { word: string; known: readonly string[] },
-): number {
+): Promise<number> {
   const at = [program, ...path].join(' ')
+  const { nearest } = await import('../lib/nearest.ts')
   const close = nearest(word, known)
   io.stderr.write(`unknown command: ${at} ${word}\n`)
   const hint = close === undefined ? `see: ${at} -help` : `did you mean: ${at} ${close}`
@@ -193,11 +204,12 @@ function unknown(
 /** `help`, `-h`, `help kv get`. */
 async function help(run: Run, words: readonly string[]): Promise<number> {
   if (words.length > 0) return dispatch(run, [...words, '-help'])
-  run.io.stdout.write(`${overview(run)}\n`)
+  run.io.stdout.write(`${await overview(run)}\n`)
   return 0
 }
 
-function overview({ program }: Run): string {
+async function overview({ program }: Run): Promise<string> {
+  const { programHelp } = await helpPages()
   const titles = [...new Set(FAMILIES.map(({ group }) => group))]
   const entries = (title: Family['group']) => FAMILIES.filter(({ group }) => group === title)
   return programHelp(

@@ -1,6 +1,6 @@
 /** Questions on the terminal whose answers must not be seen: unseal keys, tokens, passwords. */
 import { CliError } from './cli-error.ts'
-import { type Context } from './command.ts'
+import type { Context } from './command.ts'
 import { readAll } from './io.ts'
 
 type At = Pick<Context, 'io' | 'out' | 'settings'>

@@ -9,7 +9,7 @@ import { raiseWorkers, type Sibling, siblingOf } from '../server/siblings.ts'
 import { readTlsFiles, TlsUnusable } from '../server/tls-files.ts'
 import { StoreUnusable } from '../storage/store.ts'
 import { CliError, messageOf } from './cli-error.ts'
-import { type Io } from './io.ts'
+import type { Io } from './io.ts'
 import { listening, untilStopped, versionText } from './server-command.ts'
 import { configurationText } from './server-start.ts'
 

@@ -1,6 +1,6 @@
 /** What `server` prints: where it listens, the keys of dev mode, and what to try next. */
-import { type AddressInfo } from 'node:net'
-import { type DevKeys } from '../server/dev.ts'
+import type { AddressInfo } from 'node:net'
+import type { DevKeys } from '../server/dev.ts'
 
 export type Banner = {
   program: string

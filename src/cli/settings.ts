@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliError } from './cli-error.ts'
-import { type Flag, flag, type Values } from './flag.ts'
+import { type Flag, flag, type Flags, type Values } from './flag.ts'
 import { parseDuration } from './go-text.ts'
-import { type Env, type Io } from './io.ts'
+import type { Env, Io } from './io.ts'
 
 export const DEFAULT_ADDRESS = 'https://127.0.0.1:8200'
 export const FORMATS = ['table', 'json', 'yaml', 'yml', 'raw'] as const
@@ -35,6 +35,11 @@ export const globalFlags = {
   'unlock-key': flag.string('Key to unlock a namespace with.', { hidden: true }),
   'no-color': flag.bool('Print without colours.'),
 } satisfies Record<string, Flag>
+
+/** Global flags that the command does not declare for itself. */
+export function globalsBeside(own: Flags): Flags {
+  return Object.fromEntries(Object.entries(globalFlags).filter(([name]) => !(name in own)))
+}
 
 export type GlobalValues = Values<typeof globalFlags>
 

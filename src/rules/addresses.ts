@@ -1,7 +1,7 @@
 /** Passwords in addresses, in headers and in the commands that send them. */
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isMasked, looksRandom } from './value.ts'
 
 export const ADDRESSES: readonly Rule[] = [

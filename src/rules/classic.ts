@@ -4,7 +4,7 @@
  * are not random. They are the last to be asked: every other rule knows more.
  */
 import { isPublished } from './published.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isTyped } from './typed.ts'
 import { distinct, isMasked, isPlaceholder } from './value.ts'
 
@@ -41,13 +41,21 @@ export const CLASSIC: readonly Rule[] = [
     place: 'value',
     inside: true,
     whole: true,
-    keywords: ['secret', 'token', 'api_key', 'apikey', 'api-key'],
+    keywords: [
+      ...['secret', 'token', 'api_key', 'apikey', 'api-key', 'signing_key', 'encryption_key'],
+      ...['master_key', 'auth_key', 'authkey', 'signingkey', 'encryptionkey', 'masterkey'],
+    ],
     pattern: /^(?=.{0,39}\d|my|our|super|top|very|ultra)[^\s<>]{8,40}$/i,
     check: (secret, _match, at) => at !== undefined && isTyped(secret, 'token', at),
     generic: true,
     severity: 'low',
     samples: {
-      yes: ['secret = "mysecret{d2}"', 'API_KEY=abcdef01234567{d2}', 'token: "tok_123456{d2}"'],
+      yes: [
+        'secret = "mysecret{d2}"',
+        'secret_key = "mysecret{a4}"',
+        'API_KEY=abcdef01234567{d2}',
+        'token: "tok_123456{d2}"',
+      ],
       no: [
         'token: "identifier"',
         'secret: "client_secret"',
@@ -55,6 +63,8 @@ export const CLASSIC: readonly Rule[] = [
         'token: "utf-16le"',
         'secret: "db-login-2"',
         'token = next123 + 1',
+        'encryption_key: "encryptionKey1024"',
+        'signing_key: "{h16}"',
       ],
     },
   },

@@ -2,7 +2,7 @@
 import { hasCofferCrc } from './checksum.ts'
 import { tokens, values } from './kinds.ts'
 import { isPublished } from './published.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isSequence, looksRandom } from './value.ts'
 
 const HEX8 = '[a-f0-9]{8}'

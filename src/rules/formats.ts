@@ -1,5 +1,5 @@
 /** Secrets that a format of files has a place for: manifests, settings, lists of passwords. */
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { secretsOfManifest, type Span } from './manifest.ts'
 import { isToken } from './secret-like.ts'
 import { isMasked, isPlaceholder } from './value.ts'

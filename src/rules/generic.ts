@@ -1,5 +1,5 @@
 /** Assignments to names that say themselves that a secret follows. They yield to every other rule. */
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isSecretLike, type Promise } from './secret-like.ts'
 
 type Row = {
@@ -64,7 +64,13 @@ const rows: readonly Row[] = [
       'x-api-key',
     ],
     samples: {
-      yes: ['secret = "{B32}"', '"api_key": "{h40}"', 'token: {b40}', 'set_token("{B24}")'],
+      yes: [
+        'secret = "{B32}"',
+        '"api_key": "{h40}"',
+        'token: {b40}',
+        'set_token("{B24}")',
+        'secret_key = "{a24}"',
+      ],
       no: [
         'token = getToken()',
         'secret: settings.GITHUB_SECRET',

@@ -1,11 +1,15 @@
 import { deepEqual, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compileKeywords } from './keyword-scan.ts'
+import { probesOf } from './keyword-probe.ts'
+import { automatonOf, type KeywordScan } from './keyword-scan.ts'
+import { compileKeywords } from './keywords.ts'
 
-function hitsOf(words: readonly string[], text: string): string[] {
+const ways = { automatonOf, probesOf, compileKeywords }
+
+function hitsOf(scan: KeywordScan, words: readonly string[], text: string): string[] {
   const hits: string[] = []
-  compileKeywords(words)(text, (word, end) => hits.push(`${end} ${words[word]}`))
+  scan(text, (word, end) => hits.push(`${end} ${words[word]}`))
   return hits.sort()
 }
 
@@ -21,22 +25,33 @@ function expected(words: readonly string[], text: string): string[] {
   return hits.sort()
 }
 
-test('compileKeywords() finds what a search for each keyword finds', () => {
-  const letter = fc.constantFrom('a', 'b', 'c', 'A', 'B', 'C', '_', 'é', '🔑')
-  const text = fc.array(letter, { maxLength: 400 }).map((letters) => letters.join(''))
-  const words = fc.uniqueArray(fc.stringMatching(/^[abc_]{1,5}$/), { minLength: 1, maxLength: 12 })
-  fc.assert(fc.property(words, text, (w, t) => deepEqual(hitsOf(w, t), expected(w, t))))
-})
+for (const [name, way] of Object.entries(ways)) {
+  const shortest = way === probesOf ? 2 : 1
+  test(`${name}() finds what a search for each keyword finds`, () => {
+    const letter = fc.constantFrom('a', 'b', 'c', 'A', 'B', 'C', '_', 'é', '🔑', '\u0161')
+    const text = fc.array(letter, { maxLength: 400 }).map((letters) => letters.join(''))
+    const word = fc.stringMatching(new RegExp(`^[abc_]{${shortest},5}$`))
+    const words = fc.uniqueArray(word, { minLength: 1, maxLength: 12 })
+    fc.assert(fc.property(words, text, (w, t) => deepEqual(hitsOf(way(w), w, t), expected(w, t))))
+  })
 
-test('compileKeywords() loses nothing where one piece of a long text ends', () => {
-  const words = ['needle', 'le', 'edle-']
-  for (const at of [16_380, 16_384, 32_766, 49_148, 49_152, 49_157, 98_304]) {
-    const text = `${'.'.repeat(at)}needle-${'.'.repeat(60_000)}`
-    deepEqual(hitsOf(words, text), expected(words, text), String(at))
-  }
+  test(`${name}() loses nothing where one piece of a long text ends`, () => {
+    const words = ['needle', 'le', 'edle-']
+    for (const at of [16_380, 16_384, 32_766, 49_148, 49_152, 49_157, 98_304]) {
+      const text = `${'.'.repeat(at)}needle-${'.'.repeat(60_000)}`
+      deepEqual(hitsOf(way(words), words, text), expected(words, text), String(at))
+    }
+  })
+}
+
+test('compileKeywords() finds the same at first and after much was read', () => {
+  const words = ['needle', 'le', 'edle-', 'q~']
+  const scan = compileKeywords(words)
+  const text = `Needle- q~ ${'.'.repeat(100_000)}nEEdle`
+  for (let i = 0; i < 8; i++) deepEqual(hitsOf(scan, words, text), expected(words, text), String(i))
 })
 
 test('compileKeywords() can be asked for nothing, and refuses capitals', () => {
-  deepEqual(hitsOf([], 'anything'), [])
-  throws(() => compileKeywords(['Key']), /lower case/)
+  deepEqual(hitsOf(compileKeywords([]), [], 'anything'), [])
+  for (const word of ['Key', 'é']) throws(() => compileKeywords([word]), /lower case/)
 })

@@ -3,7 +3,7 @@
  * their provider, and values that are the provider's because of the name they are assigned to.
  */
 import { endsInBase62Crc } from './checksum.ts'
-import { type Rule, type Severity } from './rule.ts'
+import type { Rule, Severity } from './rule.ts'
 import { isMasked, looksRandom } from './value.ts'
 
 type Check = NonNullable<Rule['check']>

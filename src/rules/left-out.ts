@@ -3,7 +3,7 @@
  * facts here that are not about the value. Each has a reason, and whoever scans is told of each
  * (`Hints.leftOut`), so that nothing is hidden silently.
  */
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 
 type Case = {
   readonly why: string

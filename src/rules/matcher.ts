@@ -6,9 +6,9 @@
 import { type Assigned, endOfName, isWord, valueAfter } from './assignment.ts'
 import { ALL_RULES } from './all.ts'
 import { encodedRun } from './encoded.ts'
-import { compileKeywords } from './keyword-scan.ts'
+import { compileKeywords } from './keywords.ts'
 import { whyLeftOut } from './left-out.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isPlaceholder } from './value.ts'
 
 /** A secret in the text; offsets in UTF-16 units. */
@@ -38,11 +38,13 @@ export type Matcher = {
 const DEPTH_MAX = 2
 
 export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
-  const compiled = rules.map(compileRule)
+  const all = rules.map((rule, order): Compiled => {
+    return { rule, order, pattern: undefined, located: undefined }
+  })
   const words = [...new Set(rules.flatMap((rule) => rule.keywords))]
-  const plans = plansOf(words, compiled)
+  const plans = plansOf(words, all)
   const scan = compileKeywords(words)
-  const always = compiled.filter(({ rule }) => rule.keywords.length === 0)
+  const always = all.filter(({ rule }) => rule.keywords.length === 0)
 
   function findAll(text: string, hints: Hints, depth: number): Found[] {
     const run: Run = { text, found: [], tally: hints.tally ?? { tried: 0 } }
@@ -95,10 +97,22 @@ export function compileRules(rules: readonly Rule[] = ALL_RULES): Matcher {
 
 type Compiled = {
   readonly rule: Rule
-  readonly pattern: RegExp
-  /** The same pattern, which tells where its group is; only run on what was found. */
-  readonly located: RegExp
   readonly order: number
+  /** Compiled when they are first needed: most never are. */
+  pattern: RegExp | undefined
+  located: RegExp | undefined
+}
+
+function patternOf(one: Compiled): RegExp {
+  const { place } = one.rule
+  return (one.pattern ??= compiled(one.rule, place === undefined || place === 'text' ? 'g' : 'y'))
+}
+
+/** The same pattern, which tells where its group is; only run on what was found. */
+const locatedOf = (one: Compiled) => (one.located ??= compiled(one.rule, 'dy'))
+
+function compiled({ pattern: { source, flags } }: Rule, more: string): RegExp {
+  return new RegExp(source, flags.replaceAll(/[dgy]/g, '') + more)
 }
 
 type Run = {
@@ -115,23 +129,6 @@ type Plan = {
   readonly value: Compiled[]
   readonly whole: Compiled[]
   encoded: boolean
-}
-
-/** Compiled when it is first needed: most rules never are. */
-function compileRule(rule: Rule, order: number): Compiled {
-  const flags = rule.pattern.flags.replaceAll(/[dgy]/g, '')
-  const sticky = rule.place !== undefined && rule.place !== 'text'
-  let [pattern, located] = [undefined as RegExp | undefined, undefined as RegExp | undefined]
-  return {
-    rule,
-    order,
-    get pattern() {
-      return (pattern ??= new RegExp(rule.pattern.source, flags + (sticky ? 'y' : 'g')))
-    },
-    get located() {
-      return (located ??= new RegExp(rule.pattern.source, `${flags}dy`))
-    },
-  }
 }
 
 function plansOf(words: readonly string[], compiled: readonly Compiled[]): Plan[] {
@@ -161,17 +158,20 @@ function findHere(run: Run, start: number, plan: Plan): void {
       for (let back = most; back >= least; back--) tryAt(run, start - back, one)
     } else if (clean || one.rule.glued === true) {
       run.tally.tried++
-      one.pattern.lastIndex = start
-      take(run, one, one.pattern.exec(run.text))
+      take(run, one, execAt(patternOf(one), run.text, start))
     }
   }
+}
+
+function execAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at
+  return pattern.exec(text)
 }
 
 function tryAt(run: Run, at: number, one: Compiled): void {
   if (at < 0 || (one.rule.glued !== true && !beginsWord(run.text, at))) return
   run.tally.tried++
-  one.pattern.lastIndex = at
-  take(run, one, one.pattern.exec(run.text))
+  take(run, one, execAt(patternOf(one), run.text, at))
 }
 
 function findValue(run: Run, at: Assigned, { plan, start }: { plan: Plan; start: number }): void {
@@ -181,22 +181,21 @@ function findValue(run: Run, at: Assigned, { plan, start }: { plan: Plan; start:
     run.tally.tried++
     if (one.rule.whole === true) {
       const secret = run.text.slice(at.start, at.end)
-      one.pattern.lastIndex = 0
-      const match = one.pattern.exec(secret)
+      const match = execAt(patternOf(one), secret, 0)
       if (match !== null && one.rule.check?.(secret, match, at) !== false)
         push(run, one, [at.start, at.end])
     } else {
-      one.pattern.lastIndex = at.start
-      take(run, one, one.pattern.exec(run.text), at)
+      take(run, one, execAt(patternOf(one), run.text, at.start), at)
     }
   }
 }
 
 function findAnywhere(run: Run, one: Compiled): void {
   run.tally.tried++
-  one.pattern.lastIndex = 0
-  for (let match = one.pattern.exec(run.text); match !== null; match = one.pattern.exec(run.text)) {
-    if (match[0].length === 0) one.pattern.lastIndex++
+  const pattern = patternOf(one)
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(run.text); match !== null; match = pattern.exec(run.text)) {
+    if (match[0].length === 0) pattern.lastIndex++
     take(run, one, match)
   }
 }
@@ -230,8 +229,7 @@ function take(run: Run, one: Compiled, match: RegExpExecArray | null, assigned?:
 /** Where the group is: the same letters may stand in the match more than once. */
 function spanOf(one: Compiled, match: RegExpExecArray, secret: string): readonly [number, number] {
   if (secret.length === match[0].length) return [match.index, match.index + secret.length]
-  one.located.lastIndex = match.index
-  const indices = one.located.exec(match.input)?.indices
+  const indices = execAt(locatedOf(one), match.input, match.index)?.indices
   const span = indices?.groups?.['secret'] ?? indices?.[1]
   return span ?? [match.index, match.index + match[0].length]
 }

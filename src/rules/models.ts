@@ -1,6 +1,6 @@
 /** Models: those who serve them, train them, and search for them. */
 import { tokens, values } from './kinds.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { looksRandom } from './value.ts'
 
 const UUID = '[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}'

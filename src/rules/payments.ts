@@ -1,6 +1,6 @@
 /** Money: payment providers, banks, shops, exchanges, wallets. */
 import { tokens, values } from './kinds.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 
 const UUID = '[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}'
 

@@ -2,7 +2,7 @@
  * Values that were made to be seen: keys that stand in a provider's own documentation, and keys of
  * public programs. They are known by a hash, so that this list is not itself a list of secrets.
  */
-import { createHash } from 'node:crypto'
+import { crypto } from '../lib/node-crypto.ts'
 
 /** The first 64 bits of each value's SHA-256. */
 const HASHES: ReadonlySet<string> = new Set([
@@ -28,5 +28,5 @@ const HASHES: ReadonlySet<string> = new Set([
 ])
 
 export function isPublished(value: string): boolean {
-  return HASHES.has(createHash('sha256').update(value).digest('hex').slice(0, 16))
+  return HASHES.has(crypto().createHash('sha256').update(value).digest('hex').slice(0, 16))
 }

@@ -3,7 +3,7 @@
  * pattern that is tried only where a keyword stands, and facts about the value that a pattern cannot
  * say. How they are run over a text is `matcher.ts`.
  */
-import { type Assigned } from './assignment.ts'
+import type { Assigned } from './assignment.ts'
 
 export type Severity = 'high' | 'medium' | 'low'
 

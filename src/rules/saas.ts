@@ -1,7 +1,7 @@
 /** Everything else that people log in to: work, documents, design, identity, devices. */
 import { endsInHexCrc } from './checksum.ts'
 import { tokens, values } from './kinds.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { looksRandom } from './value.ts'
 
 const UUID = '[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}'

@@ -2,7 +2,7 @@
  * Whether a value that is assigned to a name such as `password` or `apiToken` is a secret. No form
  * of a provider helps here, so the name, the syntax around and the value itself must all agree.
  */
-import { type Assigned } from './assignment.ts'
+import type { Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
 import { distinct, entropy, isAlgorithm, isMashed, isPlaceholder, isSequence } from './value.ts'
@@ -87,9 +87,18 @@ export function isToken(value: string, promise: Promise): boolean {
   if (/^[a-f0-9]{32,}$/i.test(value)) return promise === 'token' || value.length >= 40
   const words = readability(value)
   const digits = value.match(/\d/g)?.length ?? 0
-  if (digits === 0) return value.length >= 16 && kindsOf(value) >= 2 && words < -10
+  if (digits === 0) return isLettersAtRandom(value, words)
   const limit = promise === 'key' ? -value.length / 6 : value.length < 16 ? 0 : value.length / 8
   return words < limit && !isUuidOfKey(value, promise)
+}
+
+/**
+ * Letters alone: random ones read less like words with every pair. Without a figure and in one case there
+ * is less to go by, so more of them are asked for.
+ */
+function isLettersAtRandom(value: string, words: number): boolean {
+  if (kindsOf(value) >= 2 && value.length >= 16 && words < -10) return true
+  return /^[A-Za-z]+$/.test(value) && value.length >= 14 && words < -1.1 * value.length
 }
 
 const isUuidOfKey = (value: string, promise: Promise) =>

@@ -1,6 +1,6 @@
 /** Keys and signed tokens that no provider owns but whose form says what they are. */
 import { isPublished } from './published.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isMasked } from './value.ts'
 
 const HEADER =

@@ -4,14 +4,15 @@
  * holds nothing but secrets, the assignment a plain one, and the value none of the other things that
  * people write there: a word, a name, a label, a place.
  */
-import { type Assigned } from './assignment.ts'
+import type { Assigned } from './assignment.ts'
 import { readability } from './letter-pairs.ts'
 import { isPublished } from './published.ts'
 import { holdsPlaceholder, STRICT } from './secret-like.ts'
 import { distinct, isAlgorithm, isMashed, isMasked, isPlaceholder } from './value.ts'
 
 /** What the name must end with. The first group: a person chooses it. */
-const NAME = /(?:(pass(?:word|wd|phrase))|secret|token|api[_-]?key)$/i
+const NAME =
+  /(?:(pass(?:word|wd|phrase))|secret|token|(?:api|secret|signing|encryption|master|auth)[_-]?key)$/i
 const ABOUT =
   /public|csrf|xsrf|fake|dummy|mock|example|placeholder|sample|(?:next|page|prev|cancel|sync)_?token$/i
 
@@ -24,12 +25,19 @@ export function isTyped(value: string, kind: 'password' | 'token', at: Assigned)
   const name = at.text.slice(at.nameStart, at.nameEnd)
   const said = NAME.exec(name)
   if (said === null || (said[1] === undefined) === (kind === 'password')) return false
-  if (ABOUT.test(name) || STRICT.test(name)) return false
+  if (ABOUT.test(name) || STRICT.test(name) || isKeyItself(value, said[0])) return false
   if (at.quote === '' ? !isBareLine(at) : !isPlain(at)) return false
   const compound = isCompound(value)
   if (isNothing(value) || isElsewhere(value)) return false
   if (isMadeOfNames(value) && !(compound && /\d/.test(value))) return false
   return compound || (kind === 'password' ? isChosen(value, at) : isNumbered(value))
+}
+
+/** Under the name of a key: the number of something in hex, or that name again (`encryptionKey1024`). */
+function isKeyItself(value: string, name: string): boolean {
+  if (/^api|^token$|^secret$|^pass/i.test(name)) return false
+  const letters = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
+  return /^[0-9a-f]{8,31}$/.test(value) || letters(value) === letters(name)
 }
 
 /** A quoted value is assigned: not compared, not handed over, not one part of several. */

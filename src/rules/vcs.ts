@@ -1,7 +1,7 @@
 /** Where code lives and how it is built, checked and published. */
 import { endsInBase36Crc } from './checksum.ts'
 import { crcOrRandom, tokens, values } from './kinds.ts'
-import { type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { isPublished } from './published.ts'
 import { looksRandom } from './value.ts'
 

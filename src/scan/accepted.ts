@@ -1,6 +1,6 @@
 /** Findings that somebody has accepted: in our baseline, or in the files of the tools they used before. */
-import { createHash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
+import { crypto } from '../lib/node-crypto.ts'
 import { ALL_RULES } from '../rules/all.ts'
 import type { Baseline, IgnoredPlace } from './baseline.ts'
 import type { Finding } from './finding.ts'
@@ -14,7 +14,7 @@ export type Accepted = {
 }
 
 const IN_SECRETS_BASELINE = 'in .secrets.baseline'
-const sha1 = (text: string) => createHash('sha1').update(text).digest('hex')
+const sha1 = (text: string) => crypto().createHash('sha1').update(text).digest('hex')
 
 /** Why a finding is accepted, or undefined when it is not. */
 export function acceptedBy({

@@ -3,9 +3,9 @@
  * anything. Sizes are what was read, never what a header says, and all has an end: an archive made to
  * fill a memory is read up to its limit and named.
  *
- * ZIP: APPNOTE 6.3.10, by the central directory. tar: POSIX ustar, with pax and GNU long names.
+ * ZIP: APPNOTE 6.3.10, by the central directory, with zip64. tar: POSIX ustar, with pax and GNU long names.
  */
-import { gunzipSync, inflateRawSync } from 'node:zlib'
+import { zlib } from '../lib/node-zlib.ts'
 
 export type Entry = { readonly name: string; readonly bytes: Buffer }
 
@@ -83,7 +83,7 @@ function* unzipped(bytes: Buffer, name: string, limits: Limits): Generator<Entry
     .replace(/^.*\//s, '')
     .replace(/\.tgz$/i, '.tar')
     .replace(/\.gz$/i, '')
-  yield { name: inner, bytes: inflate((options) => gunzipSync(bytes, options), limits) }
+  yield { name: inner, bytes: inflate((options) => zlib().gunzipSync(bytes, options), limits) }
 }
 
 const END_OF_DIRECTORY = 0x06054b50
@@ -97,16 +97,13 @@ const SEE_ZIP64 = 0xffff_ffff
 const ENCRYPTED = 1
 
 function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> {
-  const end = endOfDirectory(bytes)
-  let at = bytes.readUInt32LE(end + 16)
-  const count = bytes.readUInt16LE(end + 10)
-  if (at === SEE_ZIP64 || count === 0xffff) throw new RangeError('zip64')
+  const { count, offset: directory } = directoryOf(bytes)
+  let at = directory
   for (let i = 0; i < count; i++) {
     if (bytes.readUInt32LE(at) !== DIRECTORY_ENTRY) throw new RangeError('no entry of a directory')
     const [flags, method] = [bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10)]
-    const packed = bytes.readUInt32LE(at + 20)
+    const head = at
     const nameLength = bytes.readUInt16LE(at + 28)
-    const offset = bytes.readUInt32LE(at + 42)
     const name = bytes.toString('utf8', at + 46, at + 46 + nameLength)
     at += 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32)
     if (name.endsWith('/')) continue
@@ -115,7 +112,7 @@ function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> 
       continue
     }
     try {
-      if (packed === SEE_ZIP64 || offset === SEE_ZIP64) throw new RangeError('zip64')
+      const { packed, offset } = placeOf(bytes, head)
       const from = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28)
       const raw = bytes.subarray(from, from + packed)
       if (raw.length < packed) throw new RangeError('cut off')
@@ -131,7 +128,58 @@ function* zipEntries(bytes: Buffer, limits: Limits): Generator<Entry | Trouble> 
 function unpackerOf(method: number, raw: Buffer) {
   if (method === STORED) return () => raw
   if (method !== DEFLATED) throw new RangeError('packed in another way')
-  return (options: { maxOutputLength: number }) => inflateRawSync(raw, options)
+  return (options: { maxOutputLength: number }) => zlib().inflateRawSync(raw, options)
+}
+
+const END64_LOCATOR = 0x07064b50
+const END64 = 0x06064b50
+const ZIP64_FIELD = 1
+
+/** Where the directory begins and how many entries it has; of zip64 by a record before the end. */
+function directoryOf(bytes: Buffer): { count: number; offset: number } {
+  const end = endOfDirectory(bytes)
+  const [count, offset] = [bytes.readUInt16LE(end + 10), bytes.readUInt32LE(end + 16)]
+  const locator = end - 20
+  const has64 = locator >= 0 && bytes.readUInt32LE(locator) === END64_LOCATOR
+  if (!has64) {
+    if (offset === SEE_ZIP64) throw new RangeError('no end of a zip64 directory')
+    return { count, offset }
+  }
+  const end64 = longAt(bytes, locator + 8)
+  if (bytes.readUInt32LE(end64) !== END64) throw new RangeError('no end of a zip64 directory')
+  return { count: longAt(bytes, end64 + 32), offset: longAt(bytes, end64 + 48) }
+}
+
+/** Of an entry of the directory; what does not fit is in a field of its own, in this order. */
+function placeOf(bytes: Buffer, head: number): { packed: number; offset: number } {
+  const [unpacked, packed] = [bytes.readUInt32LE(head + 24), bytes.readUInt32LE(head + 20)]
+  const offset = bytes.readUInt32LE(head + 42)
+  if (packed !== SEE_ZIP64 && offset !== SEE_ZIP64) return { packed, offset }
+  const extra = head + 46 + bytes.readUInt16LE(head + 28)
+  const extraEnd = extra + bytes.readUInt16LE(head + 30)
+  for (let at = extra; at + 4 <= extraEnd;) {
+    const length = bytes.readUInt16LE(at + 2)
+    const field = bytes.subarray(at + 4, Math.min(at + 4 + length, extraEnd))
+    if (bytes.readUInt16LE(at) !== ZIP64_FIELD) {
+      at += 4 + length
+      continue
+    }
+    let next = unpacked === SEE_ZIP64 ? 8 : 0
+    const taken = (value: number) => {
+      if (value !== SEE_ZIP64) return value
+      next += 8
+      return longAt(field, next - 8)
+    }
+    return { packed: taken(packed), offset: taken(offset) }
+  }
+  throw new RangeError('no zip64 field')
+}
+
+/** Eight bytes; what is no exact number is beyond the end of any archive. */
+function longAt(bytes: Buffer, at: number): number {
+  const value = bytes.readBigUInt64LE(at)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError('too far')
+  return Number(value)
 }
 
 function endOfDirectory(bytes: Buffer): number {

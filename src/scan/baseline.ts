@@ -12,14 +12,13 @@
  * The salt is the key of the fingerprints, random, and stands in the file. It makes fingerprints of two projects differ; whoever has
  * the file can test guesses, as with a list of hashes.
  */
-import { randomBytes } from 'node:crypto'
 import { isObject } from '../lib/json.ts'
+import { crypto } from '../lib/node-crypto.ts'
 import type { Finding } from './finding.ts'
 
 export type BaselineEntry = Pick<Finding, 'fingerprint' | 'rule' | 'path'>
 export type Baseline = { readonly key: string; readonly findings: readonly BaselineEntry[] }
 
-export const BASELINE_FILE = '.coffer-baseline.json'
 const FORMAT = 'coffer-baseline/1'
 const KEY_BYTES = 32
 
@@ -28,7 +27,7 @@ export class BaselineError extends Error {
   override readonly name = 'BaselineError'
 }
 
-export const newKey = (): string => randomBytes(KEY_BYTES).toString('base64')
+export const newKey = (): string => crypto().randomBytes(KEY_BYTES).toString('base64')
 
 /** Throws a BaselineError. */
 export function parseBaseline(text: string): Baseline {

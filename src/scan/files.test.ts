@@ -185,10 +185,29 @@ test('scan looks into archives, and archives in them', async () => {
   deepEqual((await placesIn(nested, 'a.war')).places, ['a.war!lib.jar!deep/a.txt:2:1'])
 })
 
+test('scan reads zip64, where sizes and places are in fields of their own', async () => {
+  const archive = zip([
+    { name: 'small', bytes: 'x' },
+    { name: 'a.txt', bytes: `x\n${ONE}\n`, zip64: 'whole' },
+    { name: 'b.txt', bytes: ONE, zip64: 'whole', stored: true },
+    { name: 'no field', bytes: ONE, zip64: 'missing' },
+  ])
+  const { places, err } = await placesIn(archive, 'a.zip')
+  deepEqual(places, ['a.zip!a.txt:2:1', 'a.zip!b.txt:1:1'])
+  match(err, /archive not readable: 1 \(.*a\.zip!no field\)/)
+  // Where the locator points to nothing, or so far that no number says it.
+  const locator = archive.lastIndexOf('PK\u0006\u0007')
+  for (const offset of [7n, 2n ** 53n, 2n ** 64n - 1n]) {
+    const broken = Buffer.from(archive)
+    broken.writeBigUInt64LE(offset, locator + 8)
+    match((await placesIn(broken, 'a.zip')).err, /archive not readable: 1/)
+  }
+})
+
 test('scan names what it cannot read in an archive, and reads the rest', async () => {
   const entries = [
     { name: 'locked', bytes: ONE, encrypted: true },
-    { name: 'huge', bytes: ONE, zip64: true },
+    { name: 'huge', bytes: ONE, zip64: 'missing' },
     { name: 'open', bytes: ONE },
   ] as const
   const { places, err } = await placesIn(zip(entries), 'a.zip')

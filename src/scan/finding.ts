@@ -1,5 +1,5 @@
 /** What a scan finds: a secret at a place, and by what it was known. */
-import { createHmac } from 'node:crypto'
+import { crypto } from '../lib/node-crypto.ts'
 import type { SecretRef } from '../rules/fingerprints.ts'
 import type { Severity } from '../rules/rule.ts'
 
@@ -49,7 +49,7 @@ export function fingerprintOf(
   { rule, secret }: Pick<Spot, 'rule' | 'secret'>,
   key: string | Uint8Array = PUBLIC_KEY,
 ): string {
-  const mac = createHmac('sha256', key).update(rule).update('\0').update(secret)
+  const mac = crypto().createHmac('sha256', key).update(rule).update('\0').update(secret)
   return mac.digest('hex').slice(0, FINGERPRINT_CHARS)
 }
 

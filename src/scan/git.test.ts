@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync }
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gitRepo } from '../../test/support/git-repo.ts'
+import { runCli } from '../../test/support/fake-vault.ts'
 import { placesOf, scanned, tokenOf } from '../../test/support/scan.ts'
 
 const [ONE, TWO, THREE] = [tokenOf('one'), tokenOf('two'), tokenOf('three')]
@@ -226,4 +227,50 @@ test('files: what git ignores is counted and named; a link is no way out', async
   equal((await scanned('-no-ignore', repo.folder)).found.length, 2)
   // Somebody has named it.
   equal((await scanned(join(repo.folder, 'out'))).found.length, 1)
+})
+
+test('history reads the messages of commits and tags, told as such and counted', async () => {
+  using repo = gitRepo()
+  const status = `:100644 100644 ${'1'.repeat(40)} ${'2'.repeat(40)} M`
+  const bad = repo.commit({ a: 'a\n' }, `fix\n\n${status}\n\nthe key is ${ONE}\n`)
+  repo.commit({}, status)
+  repo.git('commit', '-q', '--allow-empty', '--allow-empty-message', '-m', '')
+  repo.git('tag', '-a', 'v1', '-m', `release\n\nwith ${TWO}`, 'HEAD')
+  repo.git('tag', 'light')
+  repo.commit({ a: `${ONE} and ${THREE}\n` }, `again ${ONE}`)
+  const { found, err } = await scanned('-history', repo.folder)
+  deepEqual(placesOf(found), [
+    '<commit message>:5:12',
+    '<message of tag v1>:3:6',
+    'a:1:1',
+    `a:1:${ONE.length + 6}`,
+  ])
+  equal(found.find(({ path }) => path === '<commit message>')!.commit, bad)
+  match(err, /4 commits, 2 blobs, 4 messages/)
+  const told = (...argv: string[]) => scanned(...argv, repo.folder)
+  // A range has its own messages, and the tags on its commits.
+  deepEqual(placesOf((await told('-diff=HEAD~1..HEAD')).found), [
+    '<commit message>:1:7',
+    'a:1:1',
+    `a:1:${ONE.length + 6}`,
+  ])
+  deepEqual(placesOf((await told('-diff=HEAD~2..HEAD~1')).found), ['<message of tag v1>:3:6'])
+  const sarif = await runCli(['scan', '-history', '-format=sarif', repo.folder])
+  match(sarif.out, /"uri": "%3Ccommit%20message%3E"/)
+})
+
+test('a push of a tag on an old commit is stopped for what the tag says', async () => {
+  using remote = gitRepo(['--bare'])
+  using repo = gitRepo()
+  repo.commit({ a: 'a\n' })
+  repo.git('remote', 'add', 'origin', remote.folder)
+  repo.git('push', '-q', 'origin', 'main')
+  repo.git('fetch', '-q')
+  repo.git('tag', '-a', 'v1', '-m', `see ${ONE}`)
+  const tag = repo.git('rev-parse', 'v1')
+  const stdin = `refs/tags/v1 ${tag} refs/tags/v1 ${'0'.repeat(40)}\n`
+  const argv = ['scan', '-pre-push=origin', '-format=jsonl', repo.folder]
+  const { code, out } = await runCli(argv, { stdin })
+  equal(code, 1)
+  match(out, /<message of tag v1>/)
 })

@@ -16,6 +16,8 @@ export type Commit = {
   readonly date: string
 }
 
+/** Before the message. */
+const HEAD_FIELDS = 4
 const GITLINK = '160000'
 const NO_BLOB = /^0+$/
 const STATUS = /^\n?(:+)\d{6} /
@@ -24,13 +26,13 @@ const STATUS = /^\n?(:+)\d{6} /
  * Every change of every commit, the oldest first; of a merge only what is in none of its parents, for
  * that alone is the merge's own. `range` as git log takes it; none = all refs.
  *
- * Between NULs: id, author, email, date, then for each change its status and its path. Fields are
- * counted, so no name of a file or of a person can be taken for something else.
+ * Between NULs: id, author, email, date, message, then for each change its status and its path. Fields
+ * are counted, so no name of a file or of a person and no message can be taken for something else.
  */
 export async function* history(
   folder: string,
   range: readonly string[],
-): AsyncGenerator<{ commit: Commit; changes: Change[] }> {
+): AsyncGenerator<{ commit: Commit; message: Buffer; changes: Change[] }> {
   const what = range.length > 0 ? range : ['--all']
   const child = git(folder, [
     ...[
@@ -46,31 +48,37 @@ export async function* history(
     ],
     // A repository's own configuration must not leave out merges, roots or files.
     ...['--no-mailmap', '--no-show-signature', '--no-color', '--no-relative'],
-    ...['--ignore-submodules=none', '-O/dev/null', '--format=%H%x00%an%x00%ae%x00%aI'],
+    ...['--ignore-submodules=none', '-O/dev/null', '--format=%H%x00%an%x00%ae%x00%aI%x00%B'],
     ...what,
     '--',
   ])
   child.stdin.end()
   try {
     let head: string[] = []
+    let message: Buffer | undefined
     let changes: Change[] = []
     let status: string | undefined
     for await (const bytes of tokens(child.stdout)) {
+      if (head.length === HEAD_FIELDS && message === undefined) {
+        message = Buffer.from(bytes)
+        continue
+      }
       const token = bytes.toString('utf8')
       if (status !== undefined) {
         const change = changeOf(status, token)
         if (change) changes.push(change)
         status = undefined
-      } else if (head.length > 0 && head.length < 4) head.push(token)
+      } else if (head.length > 0 && head.length < HEAD_FIELDS) head.push(token)
       else if (STATUS.test(token)) status = token.trim()
       else if (token !== '') {
-        if (head.length > 0) yield { commit: commitOf(head), changes }
+        if (message) yield { commit: commitOf(head), message, changes }
         head = [token.trim()]
+        message = undefined
         changes = []
       }
     }
     await child.ended
-    if (head.length > 0) yield { commit: commitOf(head), changes }
+    if (message) yield { commit: commitOf(head), message, changes }
   } finally {
     child.stop()
   }

@@ -1,10 +1,11 @@
 /** What is done with one batch, in a thread or without one. */
-import { openIndex } from '../rules/fingerprints.ts'
 import { compileRules } from '../rules/matcher.ts'
 import type { Rule } from '../rules/rule.ts'
 import { type Outcome, scanBytes, scanFile } from './scan-bytes.ts'
 import type { Scanner } from './scan-text.ts'
 import type { Batch, BatchOutcome, ScannerOptions } from './worker-pool.ts'
+
+export { scanBytes }
 
 /** What a module that makes rules of options exports: see `ScannerOptions.rules`. */
 export type MadeRules = Pick<Scanner, 'also' | 'leaveOut' | 'byPath'> & {
@@ -13,13 +14,14 @@ export type MadeRules = Pick<Scanner, 'also' | 'leaveOut' | 'byPath'> & {
 type RulesModule = { default: (options: unknown) => MadeRules }
 
 export async function scannerOf({ index, comments, rules }: ScannerOptions): Promise<Scanner> {
+  const open = index && (await import('../rules/fingerprints.ts')).openIndex
   const made = rules && ((await import(rules.module)) as RulesModule).default(rules.options)
   return {
     matcher: made ? compileRules(made.rules) : compileRules(),
     ...(made?.also && { also: made.also }),
     ...(made?.leaveOut && { leaveOut: made.leaveOut }),
     ...(made?.byPath && { byPath: made.byPath }),
-    ...(index && { index: openIndex(index) }),
+    ...(open && { index: open(index) }),
     ...(comments !== undefined && { comments }),
   }
 }

@@ -1,26 +1,28 @@
 /**
- * `coffer/scan`: looks for secrets in files, in what is about to be committed, and in all that was ever
+ * Looks for secrets in files, in what is about to be committed, and in all that was ever
  * committed. Every function gives the findings as they come and fills a tally of what was looked at.
  */
 import { BlobSet } from './blob-set.ts'
 import { type Finding, fingerprintOf, type Spot } from './finding.ts'
 import { blobs } from './git-blobs.ts'
+import { COMMIT_MESSAGE, type Message, tagMessages } from './git-messages.ts'
 import { type Change, type Commit, countCommits, history, staged } from './git.ts'
-import { scanBatch, scannerOf } from './scan-batch.ts'
-import { type Outcome, scanBytes } from './scan-bytes.ts'
+import type { Outcome } from './scan-bytes.ts'
 import type { Scanner } from './scan-text.ts'
-import { type FileToScan, filesBelow, type SkipReason } from './walk.ts'
+import type { FileToScan, SkipReason } from './walk.ts'
 import type { Batch, BatchOutcome, ScannerOptions } from './worker-pool.ts'
 
 export { type Finding, masked } from './finding.ts'
 export { GitError } from './git-run.ts'
-export { type ScannerOptions } from './worker-pool.ts'
+export type { ScannerOptions } from './worker-pool.ts'
 
 export type Tally = {
   files: number
   bytes: number
   blobs: number
   commits: number
+  /** Of commits and tags. */
+  messages: number
   /** Findings that a comment in the text allows. */
   allowed: number
   readonly skipped: Map<SkipReason, Counted>
@@ -45,11 +47,15 @@ export const newTally = (): Tally => {
     bytes: 0,
     blobs: 0,
     commits: 0,
+    messages: 0,
     allowed: 0,
     skipped: new Map(),
     leftOut: new Map(),
   }
 }
+
+/** Rules and what runs them: loaded when git has been started, which works meanwhile. */
+const scanning = () => import('./scan-batch.ts')
 
 const EXAMPLES_MAX = 20
 /** Larger blobs are named and skipped: git gives them in one piece. */
@@ -64,6 +70,7 @@ export async function* scanPaths(
   options: ScanOptions,
 ): AsyncGenerator<Finding> {
   const { tally } = options
+  const { filesBelow } = await import('./walk.ts')
   const walk = { skips: skipsOf(tally), ...(options.noIgnore && { noIgnore: true }) }
   const files: FileToScan[] = []
   for await (const file of filesBelow(paths, walk)) files.push(file)
@@ -103,6 +110,7 @@ export async function* scanInput(
 ): AsyncGenerator<Finding> {
   options.tally.files++
   const place = { path: name }
+  const { scannerOf, scanBytes } = await scanning()
   yield* findingsOf(scanBytes(bytes, place, await scannerOf(options)), place, options)
 }
 
@@ -112,23 +120,36 @@ export async function* scanInput(
  */
 export async function* scanStaged(folder: string, options: ScanOptions): AsyncGenerator<Finding> {
   const { tally } = options
-  // Git works while the rules are made ready.
-  const [changes, scanner] = await Promise.all([staged(folder), scannerOf(options)])
+  const changes = staged(folder)
+  async function* fresh() {
+    for (const change of await changes) {
+      if (change.blob !== undefined) yield { change, blob: change.blob }
+    }
+  }
+  // Both of git's programs are started before the rules are made ready, and work meanwhile.
+  const given = blobs(folder, fresh(), BLOB_BYTES_MAX)
+  const first = given.next()
+  first.catch(() => {})
   const found: { change: Change; outcome: Outcome }[] = []
-  const fresh = changes.flatMap((change) => {
-    return change.blob === undefined ? [] : [{ change, blob: change.blob }]
-  })
-  for await (const { of, ...blob } of blobs(folder, fresh, BLOB_BYTES_MAX)) {
-    tally.blobs++
-    const { change } = of
-    if ('bytes' in blob) {
-      found.push({ change, outcome: scanBytes(blob.bytes, { path: change.path }, scanner) })
-    } else skipsOf(tally).add(blob.size < 0 ? 'not in this clone' : 'too large', change.path)
+  const { scannerOf, scanBytes } = await scanning()
+  let scanner: Scanner
+  try {
+    scanner = await scannerOf(options)
+    for (let next = await first; !next.done; next = await given.next()) {
+      const { of, ...blob } = next.value
+      tally.blobs++
+      const { change } = of
+      if ('bytes' in blob) {
+        found.push({ change, outcome: scanBytes(blob.bytes, { path: change.path }, scanner) })
+      } else skipsOf(tally).add(blob.size < 0 ? 'not in this clone' : 'too large', change.path)
+    }
+  } finally {
+    await given.return(undefined)
   }
   // Old texts are looked at only when a new one has something.
   const before = new Set<string>()
   if (found.some(({ outcome }) => hasSpots(outcome))) {
-    const old = changes.flatMap(({ old: ids, path }) => ids.map((blob) => ({ blob, path })))
+    const old = (await changes).flatMap(({ old: ids, path }) => ids.map((blob) => ({ blob, path })))
     for await (const { of, ...blob } of blobs(folder, old, BLOB_BYTES_MAX)) {
       if (!('bytes' in blob)) continue
       for (const id of idsIn(scanBytes(blob.bytes, { path: of.path }, scanner))) before.add(id)
@@ -153,7 +174,7 @@ type Wanted = { readonly blob: string; readonly path: string; readonly commit: C
 
 /**
  * All that was ever committed: each blob once, and each secret once in each path, told with the commit
- * that brought it. `range` as git log takes it; none = all refs.
+ * that brought it; and the messages of commits and tags. `range` as git log takes it; none = all refs.
  *
  * A blob is asked for when the first commit that has it comes by; of those that are done only the
  * names are kept.
@@ -183,19 +204,30 @@ export async function* scanHistory(
       () => {},
     )
 
+  const messages: Message[] = []
+  const commits = new BlobSet()
   async function* wanted(): AsyncGenerator<Wanted> {
-    for await (const { commit, changes } of history(folder, range)) {
+    for await (const { commit, message, changes } of history(folder, range)) {
       tally.commits++
+      commits.add(commit.id)
+      if (message.length > 0) messages.push({ path: COMMIT_MESSAGE, commit, bytes: message })
       for (const { blob, path } of changes) {
         if (blob !== undefined && seen.add(blob)) yield { blob, path, commit }
       }
     }
+    // Of a range those that are on it, or that it names: a tag that is pushed may be on an old commit.
+    const isOf = (tag: string, on: string) =>
+      range.length === 0 || commits.has(on) || range.includes(tag)
+    for await (const message of tagMessages(folder, isOf)) messages.push(message)
   }
   const told = new Set<string>()
-  for await (const { batch, outcome } of blobOutcomes(folder, wanted(), options)) {
+  const waiting = () => messages.splice(0)
+  for await (const { batch, outcome } of blobOutcomes(folder, wanted(), { ...options, waiting })) {
     for (const [i, { path }] of batch.blobs.entries()) {
-      tally.blobs++
-      yield* findingsOf(outcome[i]!, { path, commit: batch.by[i]! }, { ...options, known, told })
+      const { blob, commit } = batch.by[i]!
+      if (blob === undefined) tally.messages++
+      else tally.blobs++
+      yield* findingsOf(outcome[i]!, { path, commit }, { ...options, known, told })
     }
     options.onProgress?.(tally.commits, total)
   }
@@ -222,31 +254,43 @@ async function* beforeRange(
   yield* before
 }
 
-type BlobBatch = Extract<Batch, { bytes: unknown }> & { readonly by: readonly Commit[] }
+type BlobBatch = Extract<Batch, { bytes: unknown }> & { readonly by: readonly Source[] }
 
-function blobOutcomes(folder: string, wanted: AsyncIterable<Wanted>, options: ScanOptions) {
+type Source = { readonly blob?: string; readonly path: string; readonly commit: Commit }
+/** `waiting` gives messages that have come by, once. */
+type BlobOptions = ScanOptions & { readonly waiting?: () => readonly Message[] }
+
+function blobOutcomes(folder: string, wanted: AsyncIterable<Wanted>, options: BlobOptions) {
   const skips = skipsOf(options.tally)
   async function* batches(): AsyncGenerator<BlobBatch> {
-    let batch: { of: Wanted; bytes: Buffer }[] = []
+    let batch: { of: Source; bytes: Buffer }[] = []
     let size = 0
+    const put = (of: Source, bytes: Buffer) => {
+      batch.push({ of, bytes })
+      size += bytes.length
+    }
+    const putMessages = () => {
+      for (const { bytes, ...of } of options.waiting?.() ?? []) put(of, bytes)
+    }
     for await (const { of, ...blob } of blobs(folder, wanted, BLOB_BYTES_MAX)) {
       if (!('bytes' in blob)) {
         skips.add(blob.size < 0 ? 'not in this clone' : 'too large', of.path)
         continue
       }
-      batch.push({ of, bytes: blob.bytes })
-      size += blob.bytes.length
+      put(of, blob.bytes)
+      putMessages()
       if (size < BATCH_BYTES && batch.length < BATCH_COUNT * 4) continue
       yield packed(batch, size)
       batch = []
       size = 0
     }
+    putMessages()
     if (batch.length > 0) yield packed(batch, size)
   }
   return runner(options, batches())
 }
 
-function packed(batch: readonly { of: Wanted; bytes: Buffer }[], size: number): BlobBatch {
+function packed(batch: readonly { of: Source; bytes: Buffer }[], size: number): BlobBatch {
   const bytes = new Uint8Array(size)
   let at = 0
   const entries = batch.map(({ of: { path, commit }, bytes: part }) => {
@@ -255,7 +299,7 @@ function packed(batch: readonly { of: Wanted; bytes: Buffer }[], size: number): 
     at += part.length
     return { path, commit: commit.id, start, end: at }
   })
-  return { blobs: entries, bytes, by: batch.map(({ of }) => of.commit) }
+  return { blobs: entries, bytes, by: batch.map(({ of }) => of) }
 }
 
 const sizeOf = (batch: Batch) =>
@@ -271,6 +315,7 @@ async function* runner<T extends Batch>(
   const { index, comments, rules } = options
   const own: ScannerOptions = { index, comments, rules }
   try {
+    const { scanBatch, scannerOf } = await scanning()
     let scanner: Scanner | undefined
     for (let bytes = 0; bytes < ALONE_BYTES;) {
       const next = await batches.next()

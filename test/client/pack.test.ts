@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { tokenOf } from '../support/scan.ts'
 import { FakeServer } from './fake-server.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -163,7 +164,12 @@ export const rows: number = await pool.query('SELECT 1')
 // @ts-expect-error No such option of the pool.
 await rotatingPg(pg, 'vault://a/b', { client, pool: { hots: 'h' } })
 `
-  writeFileSync(join(dir, 'program.mts'), program)
+  deepEqual(typeErrors(dir, program), [])
+})
+
+/** What the compiler says of a strict program beside the packages that it uses. */
+function typeErrors(folder: string, program: string): string[] {
+  writeFileSync(join(folder, 'program.mts'), program)
   const options = {
     target: 'es2022',
     lib: ['es2022', 'esnext.disposable'],
@@ -176,10 +182,65 @@ await rotatingPg(pg, 'vault://a/b', { client, pool: { hots: 'h' } })
     skipLibCheck: false,
   }
   const config = JSON.stringify({ compilerOptions: options, files: ['program.mts'] })
-  writeFileSync(join(dir, 'tsconfig.json'), config)
+  writeFileSync(join(folder, 'tsconfig.json'), config)
   const tsc = join(root, 'node_modules/.bin/tsc')
-  const { stdout, status } = spawnSync(tsc, ['-p', dir], { encoding: 'utf8' })
-  const own = stdout.split('\n').filter((line) => !line.includes('@types'))
-  equal(own.join('\n').trim(), '', stdout)
-  ok(status === 0 || stdout.includes('@types'))
+  const { stdout, status } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' })
+  ok(status === 0 || stdout.includes('@types'), stdout)
+  return stdout.split('\n').filter((line) => line.trim() !== '' && !line.includes('@types'))
+}
+
+const DOORS = `
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
+import { masked, newTally, rules, scanPaths, scanText } from 'coffer/scan'
+import { createScrubber } from 'coffer/scrub'
+import { assertNoSecrets, secretsIn } from 'coffer/testing'
+const [token] = process.argv.slice(2)
+const [{ line, rule, secret }] = scanText('a\\nx = ' + token, { path: 'a.env' })
+deepEqual([line, rule, secret], [2, 'github-pat', token])
+equal(masked(secret), 'ghp_********')
+ok(rules.length > 600)
+const tally = newTally()
+for await (const finding of scanPaths([import.meta.filename], { tally })) ok(finding)
+equal(tally.files, 1)
+const known = { value: 'Zk7pQ2xV9mR4tL8w', name: 'db' }
+equal(createScrubber({ values: [known] }).text('pw ' + known.value), 'pw [secret db]')
+const encoded = 'x\\n' + Buffer.from('u:' + known.value).toString('base64')
+equal(secretsIn(encoded, { values: [known] })[0].line, 2)
+assertNoSecrets('nothing here', { values: [known], rules: true })
+throws(() => assertNoSecrets('x ' + known.value, { values: [known] }), (error) => {
+  return error.code === 'ERR_ASSERTION' && /db at 1:3/.test(error.message) && !error.message.includes(known.value)
+})
+throws(() => assertNoSecrets('x ' + token, { rules: true }), /github-pat at 1:3/)
+throws(() => assertNoSecrets('x', { values: [{ value: 'a', name: 'n' }] }), /too short/)
+throws(() => assertNoSecrets('x', {}), /nothing to look for/)
+`
+
+const DOORS_TYPED = `
+import { type Finding, type Rule, rules, scanText } from 'coffer/scan'
+import { createScrubber } from 'coffer/scrub'
+import { assertNoSecrets, type Spotted, secretsIn } from 'coffer/testing'
+export const found: Finding[] = scanText('x', { path: 'a' })
+export const first: Rule | undefined = rules[0]
+export const spotted: Spotted[] = secretsIn(new Uint8Array(), { values: [] })
+export const text: string = createScrubber().text('x')
+assertNoSecrets('x', { rules: true })
+// @ts-expect-error A path is a text.
+scanText('x', { path: 1 })
+`
+
+test('the doors of the whole package: scan, scrub and testing, with their types', () => {
+  const doors = join(dir, 'doors')
+  const at = join(doors, 'node_modules/coffer')
+  mkdirSync(at, { recursive: true })
+  const pack = [join(root, 'scripts/pack.ts'), 'whole', '--only=./scan,./scrub,./testing']
+  const argv = ['--no-warnings', ...pack, `--out=${doors}`]
+  const tarball = execFileSync(process.execPath, argv, { encoding: 'utf8' })
+  execFileSync('tar', ['-xzf', tarball.trim(), '-C', at, '--strip-components=1'])
+  writeFileSync(join(doors, 'program.mjs'), DOORS)
+  const token = tokenOf('doors')
+  const { stderr } = spawnSync(process.execPath, [join(doors, 'program.mjs'), token], {
+    encoding: 'utf8',
+  })
+  equal(stderr, '')
+  deepEqual(typeErrors(doors, DOORS_TYPED), [])
 })

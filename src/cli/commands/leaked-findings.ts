@@ -1,5 +1,6 @@
 /** What a scan has found, as reports of leaks: the secrets that an index knew, each once a place. */
 import { CliError } from '../cli-error.ts'
+import type { Api } from '../http/api.ts'
 
 export type Leak = {
   readonly path: string
@@ -9,6 +10,7 @@ export type Leak = {
   readonly fingerprint: string
 }
 
+/** As a scan tells it with -format=jsonl. */
 type Finding = {
   readonly rule?: unknown
   readonly path?: unknown
@@ -46,7 +48,11 @@ function parsed(line: string, number: number): Finding {
   throw new CliError(`line ${number} is no finding: scan with -format=jsonl`)
 }
 
-function leakOf({ path, commit, fingerprint, vault }: Finding, name: string): Leak | undefined {
+/** Undefined where no index knew the secret. */
+export function leakOf(
+  { path, commit, fingerprint, vault }: Finding,
+  name: string,
+): Leak | undefined {
   const at = Object(vault) as { path?: unknown; field?: unknown; version?: unknown }
   if (typeof at.path !== 'string' || typeof at.field !== 'string') return undefined
   const file = typeof commit === 'string' ? `${commit.slice(0, 12)}:${String(path)}` : String(path)
@@ -58,3 +64,12 @@ function leakOf({ path, commit, fingerprint, vault }: Finding, name: string): Le
     fingerprint: typeof fingerprint === 'string' ? fingerprint : '',
   }
 }
+
+/** Reports one; the answer has the id of its case. */
+export const sendLeak = (api: Api, leak: Leak, rotate = false) =>
+  api.secret({
+    method: 'PUT',
+    path: 'sys/coffer/leaked',
+    body: { ...leak, rotate },
+    doing: `Error reporting ${leak.path === '' ? 'a fingerprint' : leak.path}`,
+  })

@@ -6,7 +6,7 @@ import { type Context, defineCommand, flag } from '../command.ts'
 import { showKeys, showNone, showSecret } from '../output/secret.ts'
 import { trimSlashes } from '../paths.ts'
 import { whyUnreadable } from '../unreadable.ts'
-import { type Leak, leaksIn } from './leaked-findings.ts'
+import { leaksIn, sendLeak } from './leaked-findings.ts'
 
 const idArg = {
   name: 'id',
@@ -43,7 +43,7 @@ const report = defineCommand({
     },
     {
       does: 'What a scan has found',
-      line: 'coffer scan -index=s.index -format=jsonl | coffer leaked report -from=-',
+      line: 'coffer leaked report -from=findings.jsonl -source=shop',
     },
     { does: 'And have it replaced', line: 'coffer leaked report -rotate secret/app/db' },
   ],
@@ -62,21 +62,13 @@ async function reportOne(at: At): Promise<void> {
     })
   }
   const [path = '', field = ''] = given.split('#')
-  const secret = await send(
-    at,
+  const secret = await sendLeak(
+    at.api,
     { path: trimSlashes(path), field, version, source, fingerprint },
     rotate,
   )
   if (secret !== undefined) showSecret(at, secret)
 }
-
-const send = ({ api }: At, leak: Leak, rotate: boolean) =>
-  api.secret({
-    method: 'PUT',
-    path: 'sys/coffer/leaked',
-    body: { ...leak, rotate },
-    doing: `Error reporting ${leak.path === '' ? 'a fingerprint' : leak.path}`,
-  })
 
 async function reportAll(at: At, from: string): Promise<void> {
   if (at.args.length > 0) throw new CliError('-from takes the secrets from the scan: name no path')
@@ -84,7 +76,7 @@ async function reportAll(at: At, from: string): Promise<void> {
   const { leaks, unknown } = await leaksIn(lines, at.flags.source)
   let opened = 0
   for (const leak of leaks) {
-    const secret = await send(at, leak, at.flags.rotate)
+    const secret = await sendLeak(at.api, leak, at.flags.rotate)
     const { id, new: isNew, rotation } = (secret?.data ?? {}) as Record<string, unknown>
     if (isNew === true) opened++
     for (const warning of secret?.warnings ?? []) at.out.warn(warning)

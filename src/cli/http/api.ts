@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isObject, type JsonObject, parseJson } from '../../lib/json.ts'
 import { CliError, PrintedInstead } from '../cli-error.ts'
-import { type Settings } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { ApiFailure, type Asked, refused, saysWhy, unreachable } from './failure-text.ts'
 import { asCurl, asPolicy } from './instead.ts'
 import { type Received, send, type Streaming, type Wire } from './send.ts'

@@ -3,10 +3,10 @@
  * by the same code as every other command's requests, so that no flag means less here.
  */
 import { authFromEnv, token } from '../../client/auth.ts'
-import { type ConnectOptions } from '../../client/connect.ts'
-import { type FetchLike } from '../../client/transport.ts'
+import type { ConnectOptions } from '../../client/connect.ts'
+import type { FetchLike } from '../../client/transport.ts'
 import { CliError } from '../cli-error.ts'
-import { type Context } from '../command.ts'
+import type { Context } from '../command.ts'
 import { type Received, send, type Wire } from './send.ts'
 
 export function clientOptions({ settings, io }: Pick<Context, 'settings' | 'io'>): ConnectOptions {

@@ -7,7 +7,7 @@ import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { CliError, messageOf } from '../cli-error.ts'
 import { http } from '../../lib/node-http.ts'
-import { type Tls } from '../settings.ts'
+import type { Tls } from '../settings.ts'
 
 export type Wire = {
   readonly method: string

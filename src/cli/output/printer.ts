@@ -4,8 +4,8 @@
  */
 import { stringifyExact } from './exact-json.ts'
 import { toYaml } from '../yaml.ts'
-import { type Io, type Sink } from '../io.ts'
-import { type Settings } from '../settings.ts'
+import type { Io, Sink } from '../io.ts'
+import type { Settings } from '../settings.ts'
 import { CliError } from '../cli-error.ts'
 
 export type Printer = {

@@ -4,7 +4,7 @@
  */
 import { isObject, type JsonObject } from '../../lib/json.ts'
 import { CliError } from '../cli-error.ts'
-import { type Context } from '../command.ts'
+import type { Context } from '../command.ts'
 import {
   goQuoted,
   goTime,
@@ -13,7 +13,7 @@ import {
   looksLikeDuration,
   sortedKeys,
 } from '../go-text.ts'
-import { type Secret } from '../http/api.ts'
+import type { Secret } from '../http/api.ts'
 import { inByteOrder } from './exact-json.ts'
 import { heading, table, wrap } from './table.ts'
 

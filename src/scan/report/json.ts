@@ -33,8 +33,8 @@ export function summaryOf({ tally, findings, rules }: Summary): Record<string, u
   const told = (counts: ReadonlyMap<string, Counted>) =>
     [...counts].map(([reason, { count, examples }]) => ({ reason, count, examples }))
   const [skipped, left_out] = [told(tally.skipped), told(tally.leftOut)]
-  const { files, bytes, blobs, commits, allowed } = tally
-  return { findings, files, bytes, blobs, commits, rules, allowed, skipped, left_out }
+  const { files, bytes, blobs, commits, messages, allowed } = tally
+  return { findings, files, bytes, blobs, commits, messages, rules, allowed, skipped, left_out }
 }
 
 export function jsonl(out: Out): Reporter {

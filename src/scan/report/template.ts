@@ -26,7 +26,7 @@ const FILTERS: Readonly<Record<string, (text: string) => string>> = {
 }
 const TAG = /\{\{\s*([#/]?)\s*([\w.]+)\s*(?:\|\s*(\w+)\s*)?\}\}/g
 const NAMES = new Set(
-  'rule title severity path line column end_line end_column value fingerprint commit author email date verified vault.path vault.field vault.version vault.live findings files bytes blobs commits rules allowed'.split(
+  'rule title severity path line column end_line end_column value fingerprint commit author email date verified vault.path vault.field vault.version vault.live findings files bytes blobs commits messages rules allowed'.split(
     ' ',
   ),
 )

@@ -51,6 +51,7 @@ export function closing({ tally, findings, rules }: Summary): string[] {
     tally.files > 0 && count(tally.files, 'file'),
     tally.commits > 0 && count(tally.commits, 'commit'),
     tally.blobs > 0 && count(tally.blobs, 'blob'),
+    tally.messages > 0 && count(tally.messages, 'message'),
     size(tally.bytes),
     count(rules, 'rule'),
   ].filter((part) => part !== false)
@@ -74,8 +75,9 @@ export function closing({ tally, findings, rules }: Summary): string[] {
 const someOf = (examples: readonly string[], many: number) =>
   examples.slice(0, PATHS_MAX).map(printable).join(', ') + (many > PATHS_MAX ? ', …' : '')
 
+/** `toLocaleString` would load the languages of the world first: 20 ms. */
 const count = (many: number, noun: string) =>
-  `${many.toLocaleString('en-US')} ${noun}${many === 1 ? '' : 's'}`
+  `${String(many).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')} ${noun}${many === 1 ? '' : 's'}`
 
 function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`

@@ -6,5 +6,6 @@ export const fixFlags = {
   'fix-path': flag.string(
     'The KV secret to put it in. Default: secret/ and the name of the folder.',
   ),
+  rotate: flag.bool('With -fix and -index: then rotate what was known to the vault.'),
   yes: flag.bool('-fix does not ask.'),
 }

@@ -13,6 +13,8 @@ import {
 import { gitRepo, type GitRepo } from '../../../../test/support/git-repo.ts'
 import { tokenOf } from '../../../../test/support/scan.ts'
 import { parseReference } from '../../../client/reference.ts'
+import { ed25519Signer } from '../../../crypto/ed25519.ts'
+import { makeIndex } from '../../../rules/fingerprints.ts'
 import { rewriteLine } from '../../../scan/fix/rewrite.ts'
 
 const [ONE, TWO, THREE] = [tokenOf('one'), tokenOf('two'), tokenOf('three')]
@@ -140,6 +142,92 @@ test('fix keeps what is in the vault already, the mode of the file and its other
   equal(engine.bodies.length, 0)
   equal(textOf(repo, 'run.sh'), '#!/bin/sh\r\nTOKEN="${TOKEN:?}"\nexport B="${B:?}"\n')
   equal(statSync(file).mode & 0o777, 0o750)
+})
+
+/** Signed, as `coffer fingerprints` writes it. */
+function indexOf(values: Parameters<typeof makeIndex>[0]): string {
+  const index = JSON.stringify(makeIndex(values, { now: 0 }))
+  const signer = ed25519Signer(Buffer.alloc(32, 7))
+  const signature = Buffer.from(signer.sign(index)).toString('base64')
+  const public_key = Buffer.from(signer.publicKey).toString('base64')
+  return JSON.stringify({ index, signature, public_key })
+}
+
+const known = (path: string, value: string, live = true) => {
+  return { path: `secret/${path}`, field: 'token', version: 2, live, value }
+}
+
+test('fix -rotate has the vault rotate what no file holds any more, and nothing else', async () => {
+  using repo = gitRepo()
+  const [four, five] = [tokenOf('four'), tokenOf('five')]
+  repo.write({
+    'a.env': `A=${ONE}\nB=${TWO}\nC=${THREE}\nD=${four}\nE=${five}\n`,
+    'left.txt': `${TWO}\n`,
+  })
+  const file = join(repo.folder, '.git/secrets.index')
+  const values = [known('one', ONE), known('two', TWO), known('none', THREE), known('bad', four)]
+  writeFileSync(file, indexOf([...values, known('old', five, false)]))
+  const rotates = (path: string) => `sys/coffer/rotate/${path}`
+  const engine = kv({})
+  const there = envelopeOf({ state: 'STABLE', generation: 3 })
+  const answers: Answers = {
+    ...engine.answers,
+    [`GET ${rotates('status/secret/one')}`]: there,
+    [`GET ${rotates('status/secret/bad')}`]: there,
+    [`PUT ${rotates('now/secret/one')}`]: envelopeOf({ state: 'DRAINING', generation: 4 }),
+    [`PUT ${rotates('now/secret/bad')}`]: { status: 409, body: { errors: ['held by shop-1'] } },
+  }
+  await using vault = await fakeVault(answers)
+  const argv = ['scan', '-fix', '-rotate', '-fix-path=secret/app', `-index=${file}`, repo.folder]
+  const asking = await runAgainst(vault, argv)
+  equal(asking.code, 2)
+  match(asking.out, /then rotated: secret\/one\n/)
+  match(asking.out, /not rotated: secret\/two: it still stands in .*left\.txt:1/)
+  match(asking.out, /not rotated: secret\/none: no rotation is declared: coffer write sys/)
+  ok(!vault.asked.some(({ method }) => method === 'PUT'))
+  const { code, out, err } = await runAgainst(vault, ['scan', '-yes', ...argv.slice(1)])
+  match(out, /rotated secret\/one: generation 4 is served/)
+  match(out, /not rotated: secret\/bad: .*held by shop-1/)
+  equal(code, 2)
+  match(
+    err,
+    /1 of 2 could not be rotated; the files are changed\nhint: coffer rotate status secret\/bad/,
+  )
+  const put = vault.asked.filter(({ method, path }) => method === 'PUT' && path.includes('rotate'))
+  deepEqual(put.map(({ path }) => path).sort(), [
+    rotates('now/secret/bad'),
+    rotates('now/secret/one'),
+  ])
+  ok(!textOf(repo, 'a.env').includes(ONE))
+  for (const wrong of [['-fix', '-rotate'], ['-rotate'], ['-fix', '-report'], ['-report']])
+    equal((await runAgainst(vault, ['scan', ...wrong, repo.folder])).code, 2, wrong.join(' '))
+})
+
+test('-report sends what the index knew, once a place, and never a value', async () => {
+  using repo = gitRepo()
+  repo.write({ a: `${ONE}\n${ONE}\n`, b: `${ONE}\n`, c: `${TWO}\n` })
+  const file = join(repo.folder, '.git/secrets.index')
+  writeFileSync(file, indexOf([known('one', ONE)]))
+  const argv = ['scan', '-report', '-report-source=shop', `-index=${file}`, repo.folder]
+  {
+    const answer = { 'PUT sys/coffer/leaked': envelopeOf({ id: 'x', new: true }) }
+    await using vault = await fakeVault(answer)
+    const { code, err } = await runAgainst(vault, argv)
+    equal(code, 1)
+    match(err, /Reported: 2, not known before: 2\nNot reported, no index knows them: 1/)
+    const sent = vault.asked.map(({ body }) => JSON.parse(body) as Record<string, unknown>)
+    deepEqual(
+      sent.map(({ source }) => source),
+      ['a', 'b'].map((f) => `shop ${join(repo.folder, f)}`),
+    )
+    equal(sent[0]!['path'], 'secret/one')
+    ok(!vault.asked.some(({ body }) => body.includes(ONE)))
+  }
+  await using refusing = await fakeVault({ '*': { status: 403, body: { errors: ['denied'] } } })
+  const { code, out, err } = await runAgainst(refusing, argv)
+  equal(code, 2)
+  match(out, /3 findings|4 findings/)
+  match(err, /denied[^]*Reported: 0 of 2\nhint: /)
 })
 
 test('fix is about files', async () => {

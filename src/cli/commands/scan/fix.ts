@@ -51,7 +51,8 @@ export async function fix(at: At, findings: readonly Finding[]): Promise<number>
   const plan = planOf(findings, { path, values: before.data })
   show(at, plan)
   if (plan.changes.length === 0) return plan.left.length === 0 ? 0 : 1
-  if (!(await agreed(at, plan, path))) {
+  const rotations = at.flags.rotate ? await rotationsFor(at, plan) : undefined
+  if (!(await agreed(at, plan, { path, rotated: rotations?.paths.length ?? 0 }))) {
     say(at, 'nothing was changed')
     return 1
   }
@@ -72,7 +73,18 @@ export async function fix(at: At, findings: readonly Finding[]): Promise<number>
     say(at, `changed ${printable(file)}`)
   }
   hints(at, plan)
-  return plan.left.length === 0 ? 0 : 1
+  if (rotations) await (await import('./fix-rotate.ts')).rotateAll(at, rotations)
+  return plan.left.length + (rotations?.left.length ?? 0) === 0 ? 0 : 1
+}
+
+async function rotationsFor(at: At, { changes, left }: Plan) {
+  const { rotationsOf, showRotations } = await import('./fix-rotate.ts')
+  const rotations = await rotationsOf(at, {
+    changed: changes.map(({ finding }) => finding),
+    left: left.map(({ finding }) => finding),
+  })
+  showRotations(at, rotations)
+  return rotations
 }
 
 const count = (many: number, noun: string) => `${many} ${noun}${many === 1 ? '' : 's'}`
@@ -165,14 +177,20 @@ function show(at: At, { changes, left }: Plan): void {
   }
 }
 
-async function agreed(at: At, { changes, fields }: Plan, path: string): Promise<boolean> {
+async function agreed(
+  at: At,
+  { changes, fields }: Plan,
+  { path, rotated }: { path: string; rotated: number },
+): Promise<boolean> {
   if (at.flags.yes) return true
   const files = new Set(changes.map(({ finding }) => finding.path)).size
   if (at.io.stdin.isTTY !== true) {
     throw new CliError('nothing was changed: nobody is there to ask', { hint: '-yes does not ask' })
   }
   const kept = fields.size > 0 ? `write ${fields.size} to ${path} and ` : ''
-  at.out.ask(`${kept}change ${count(changes.length, 'place')} in ${count(files, 'file')}? [y/N] `)
+  const then = rotated > 0 ? `, then rotate ${rotated}` : ''
+  const places = `${count(changes.length, 'place')} in ${count(files, 'file')}`
+  at.out.ask(`${kept}change ${places}${then}? [y/N] `)
   return /^y(?:es)?$/i.test((await readLine(at.io.stdin)).trim())
 }
 

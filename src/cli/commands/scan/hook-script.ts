@@ -33,7 +33,7 @@ function run(name: HookName, coffer: string): string {
   echo "coffer is gone, so nothing was scanned. Install it, or: git ${name === 'pre-push' ? 'push' : 'commit'} --no-verify" >&2
   exit 1
 }
-${stdin}"$coffer" ${SCAN[name]} >&2 || exit 1`
+${stdin}COFFER_NODE_ASKED=${quoted(process.execPath)} "$coffer" ${SCAN[name]} >&2 || exit 1`
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`
@@ -61,15 +61,18 @@ export function withoutBlock(text: string): string {
 /** For lefthook, which writes its hooks itself and merges this file into its configuration. */
 export function lefthookLocal(coffer: string): string {
   const word = quoted(coffer)
+  const env = `env:\n        COFFER_NODE_ASKED: ${JSON.stringify(process.execPath)}`
   return `${MARK}
 pre-commit:
   commands:
     coffer-scan:
+      ${env}
       run: ${JSON.stringify(`${word} scan -staged`)}
 pre-push:
   commands:
     coffer-scan:
       use_stdin: true
+      ${env}
       run: ${JSON.stringify(`${word} scan -pre-push={1}`)}
 `
 }

@@ -1,6 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -202,4 +204,33 @@ test('install-hook in a worktree and outside of a repository', async () => {
   repo.git('-C', tree, 'add', 'b')
   equal(repo.tried(['-C', tree, 'commit', '-qm', 'x']).code, 1)
   deepEqual((await runCli(['scan', 'install-hook', '/'])).code, 2)
+})
+
+test('a hook starts the Node it was written by without asking it, and another where that is gone', async () => {
+  using repo = gitRepo()
+  // As in a package: no Node comes with it. This one writes down how it is called.
+  repo.write({
+    'pack/package.json': '{"type":"module"}',
+    'pack/src/cli/main.ts': 'console.log("ran")',
+    'pack/calls': '',
+  })
+  const pack = join(repo.folder, 'pack')
+  cpSync(join(import.meta.dirname, '../../../../bin'), join(pack, 'bin'), { recursive: true })
+  const node = join(pack, 'node')
+  script(node, `echo "$*" >> "${join(pack, 'calls')}"\nexec "${process.execPath}" "$@"`)
+  const started = (env: Record<string, string>) =>
+    spawnSync(join(pack, 'bin/coffer'), ['scan', '-staged'], {
+      encoding: 'utf8',
+      env: { PATH: '/usr/bin:/bin', HOME: repo.folder, ...env },
+    })
+  const calls = () => readFileSync(join(pack, 'calls'), 'utf8').trim().split('\n')
+  equal(started({ COFFER_NODE_ASKED: node }).stdout, 'ran\n')
+  equal(calls().length, 1)
+  match(calls()[0]!, /start\.mjs scan -staged$/)
+  equal(started({ COFFER_NODE_ASKED: '/no/such', COFFER_NODE: node }).stdout, 'ran\n')
+  // It is asked what it is, then started.
+  equal(calls().length, 3)
+  await install(repo)
+  const hook = readFileSync(join(repo.folder, '.git/hooks/pre-commit'), 'utf8')
+  ok(hook.includes(`COFFER_NODE_ASKED='${process.execPath}' "$coffer" scan -staged`))
 })

@@ -1,7 +1,5 @@
 /** `scan`: looks for secrets in files, in what is staged, in history. */
 import { COFFER_VERSION } from '../../../lib/version.ts'
-import { ALL_RULES } from '../../../rules/all.ts'
-import { acceptedBy } from '../../../scan/accepted.ts'
 import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import {
   type Format,
@@ -10,7 +8,6 @@ import {
   type Reporter,
   shown,
 } from '../../../scan/report/report.ts'
-import { closing } from '../../../scan/report/text.ts'
 import {
   add,
   type Finding,
@@ -21,10 +18,11 @@ import {
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
-import { baselineCreate, baselineUpdate } from './baseline.ts'
+import { baselineCreate, baselineUpdate } from './baseline-command.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
 import { progress } from './progress.ts'
+import { reportFlags } from './report-flags.ts'
 import { type Setup, setupFlags, setupOf } from './setup.ts'
 import { findingsFor, sourceFlags } from './sources.ts'
 import { fileText } from './file-text.ts'
@@ -41,6 +39,7 @@ const flags = {
   index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
   reveal: flag.bool('Print values as they are. They are masked without this.'),
   ...fixFlags,
+  ...reportFlags,
   verify: flag.bool('Ask providers whether what is found is alive. It is sent to them.'),
   'verify-host': flag.list('A host that -verify may ask, or HOST=URL. May be given many times.'),
   'no-comments': flag.bool('Comments such as coffer:allow do not count.'),
@@ -63,6 +62,10 @@ export const scan = defineCommand({
       does: 'What a branch adds, for a code scanning page',
       line: 'coffer scan -diff=main..HEAD -format=sarif',
     },
+    {
+      does: 'What is known to the vault, and a case for each on the server',
+      line: 'coffer scan -index=secrets.index -report',
+    },
     { does: 'A text from elsewhere', line: 'kubectl get cm app -o yaml | coffer scan -' },
   ],
   globals: false,
@@ -77,31 +80,40 @@ export const scan = defineCommand({
 
 async function runScan(at: At): Promise<number> {
   if (at.flags.fix) return runFix(at)
+  if (at.flags.rotate) {
+    throw new CliError('-rotate goes with -fix', {
+      hint: 'coffer leaked report -rotate PATH has a leaked secret rotated',
+    })
+  }
   const { template } = at.flags
   const out = outOf(at)
   const reporter =
     template === undefined
-      ? FORMATS[at.flags.format as Format](out)
+      ? (await FORMATS[at.flags.format as Format]())(out)
       : await templateIn(template, out)
   const tally = newTally()
   const setup = await setupOf(at)
   const verify = await verifierFor(at)
+  const leaks = await leaksFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
     findings++
+    leaks?.add(finding)
     const verified = await verify?.(finding)
     reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
   }
   refuseNothing(tally, at)
-  const summary = { tally, findings, rules: rulesIn(setup), version: COFFER_VERSION }
+  const summary = { tally, findings, rules: await rulesIn(setup), version: COFFER_VERSION }
   reporter.end(summary)
   // Formats for programs have no place for it, and what was skipped must be told somewhere.
   if (template !== undefined || !SAYS_ALL.has(at.flags.format)) {
+    const { closing } = await import('../../../scan/report/text.ts')
     for (const line of closing(summary)) at.io.stderr.write(`${line}\n`)
   }
   if (findings > 0 && template === undefined && at.flags.format === 'text') {
     at.io.stderr.write(WHAT_NEXT)
   }
+  await leaks?.send()
   return findings > 0 ? at.flags['exit-code'] : 0
 }
 
@@ -115,12 +127,27 @@ async function runFix(at: At): Promise<number> {
   if (staged || history || stdin || diff !== undefined || at.args.includes('-')) {
     throw new CliError('-fix changes files: it goes with paths alone')
   }
+  if (at.flags.report) throw new CliError('-report goes without -fix', { hint: 'report first' })
+  if (at.flags.rotate) needsIndex(at, '-rotate')
   const tally = newTally()
   const findings: Finding[] = []
   for await (const finding of foundBy(at, await setupOf(at), tally)) findings.push(finding)
   refuseNothing(tally, at)
   const { fix } = await import('./fix.ts')
   return fix(at, findings)
+}
+
+async function leaksFor(at: At) {
+  if (!at.flags.report) return undefined
+  needsIndex(at, '-report')
+  return (await import('./report.ts')).reporting(at)
+}
+
+function needsIndex({ flags: { index } }: At, what: string): void {
+  if (index !== undefined) return
+  throw new CliError(`${what} is about secrets that the vault knows: it needs -index`, {
+    hint: 'coffer fingerprints -out=secrets.index, then -index=secrets.index',
+  })
 }
 
 /** What can ask is loaded only where it is wanted: a hook is quicker without it. */
@@ -162,7 +189,7 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
     fingerprintKey: setup.accepted.baseline?.key,
     ...(bar && { onProgress: bar.update }),
   }
-  const whyAccepted = acceptedBy(setup.accepted)
+  const whyAccepted = await accepting(setup)
   try {
     for await (const finding of findingsFor(at, options)) {
       const why = whyAccepted(finding)
@@ -183,7 +210,15 @@ async function indexOf({ flags: { index } }: At): Promise<ScanOptions['index']> 
   return (await import('../fingerprints-file.ts')).fingerprintsIn(index)
 }
 
-function rulesIn({ rules }: Setup): number {
+/** Most projects have accepted nothing. */
+async function accepting({ accepted }: Setup): Promise<(finding: Finding) => string | undefined> {
+  if (Object.values(accepted).every((one) => one === undefined)) return () => undefined
+  return (await import('../../../scan/accepted.ts')).acceptedBy(accepted)
+}
+
+async function rulesIn({ rules }: Setup): Promise<number> {
+  // Git runs already when rules are loaded; nothing here may load them sooner.
+  const { ALL_RULES } = await import('../../../rules/all.ts')
   const config = rules?.options as ScanConfig | undefined
   if (config === undefined) return ALL_RULES.length
   return config.rules.length + (config.builtin ? ALL_RULES.length - config.disabled.length : 0)

@@ -2,20 +2,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Accepted } from '../../../scan/accepted.ts'
-import {
-  type Baseline,
-  BASELINE_FILE,
-  BaselineError,
-  parseBaseline,
-  parseGitleaksIgnore,
-  parseSecretsBaseline,
-} from '../../../scan/baseline.ts'
+import type * as baselines from '../../../scan/baseline.ts'
 import type { ScanConfig } from '../../../scan/config/read-config.ts'
 import type { ScannerOptions } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { whyUnreadable } from '../../unreadable.ts'
 import { type Context, flag } from '../../command.ts'
 import { folderOf } from './sources.ts'
+
+/** In the folder that is scanned, or above it. */
+export const BASELINE_FILE = '.coffer-baseline.json'
 
 export const setupFlags = {
   config: flag.string('Rules and allowlists of gitleaks or betterleaks, instead of those found.'),
@@ -45,7 +41,7 @@ export async function setupOf(at: At): Promise<Setup> {
   const start = startOf(at)
   return {
     rules: await rulesOf(at, start),
-    accepted: at.flags['no-baseline'] ? {} : acceptedFor(at, start),
+    accepted: at.flags['no-baseline'] ? {} : await acceptedFor(at, start),
   }
 }
 
@@ -84,26 +80,37 @@ async function reader(file: string) {
   }
 }
 
-function acceptedFor({ flags }: At, start: string): Accepted {
+async function acceptedFor({ flags }: At, start: string): Promise<Accepted> {
   const baseline = flags.baseline ?? findUp([BASELINE_FILE], start)
   const hashes = findUp(['.secrets.baseline'], start)
   const places = findUp(['.gitleaksignore', '.betterleaksignore'], start)
   return {
-    baseline: baseline === undefined ? undefined : readBaseline(baseline),
-    hashes: hashes === undefined ? undefined : parsed(hashes, parseSecretsBaseline),
+    baseline: baseline === undefined ? undefined : await readBaseline(baseline),
+    hashes: hashes === undefined ? undefined : await parsed(hashes, 'parseSecretsBaseline'),
     places:
       places === undefined
         ? undefined
-        : { root: dirname(places), list: parsed(places, parseGitleaksIgnore) },
+        : { root: dirname(places), list: await parsed(places, 'parseGitleaksIgnore') },
   }
 }
 
 /** Throws a CliError. */
-export const readBaseline = (file: string): Baseline => parsed(file, parseBaseline)
+export const readBaseline = (file: string): Promise<baselines.Baseline> =>
+  parsed(file, 'parseBaseline')
 
-function parsed<T>(file: string, parse: (text: string) => T): T {
+type Parsers = Pick<
+  typeof baselines,
+  'parseBaseline' | 'parseSecretsBaseline' | 'parseGitleaksIgnore'
+>
+
+/** What reads such files is loaded where there is one. */
+async function parsed<Name extends keyof Parsers>(
+  file: string,
+  name: Name,
+): Promise<ReturnType<Parsers[Name]>> {
+  const { BaselineError, ...parsers } = await import('../../../scan/baseline.ts')
   try {
-    return parse(readFileSync(file, 'utf8'))
+    return parsers[name](readFileSync(file, 'utf8')) as ReturnType<Parsers[Name]>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (error instanceof BaselineError) throw new CliError(`scan: ${file}: ${error.message}`)
