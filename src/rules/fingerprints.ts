@@ -17,10 +17,17 @@ export type SecretRef = {
   /** As a reference names it: `secret/app/db`. */
   readonly path: string
   readonly field: string
+  /** 0 = it has none. */
   readonly version: number
   /** Whether it is the one that is served now. */
   readonly live: boolean
+  /** The lease it was issued with, for those who may know of it. */
+  readonly lease?: string
 }
+
+/** `secret/app/db#password v7` */
+export const nameOf = ({ path, field, version }: SecretRef): string =>
+  `${path}#${field}${version > 0 ? ` v${version}` : ''}`
 
 export type FingerprintIndex = {
   readonly format: typeof FORMAT
@@ -78,13 +85,13 @@ export function makeIndex(
   const refs: SecretRef[] = []
   const byForm = new Map<string, { bytes: Buffer; ref: number }>()
   let leftOut = 0
-  for (const { value, path, field, version, live } of values) {
+  for (const { value, ...about } of values) {
     const text = value.trim()
     if (!isHard(text) || refs.length >= REFS_MAX) {
       leftOut++
       continue
     }
-    const ref = refs.push({ path, field, version, live }) - 1
+    const ref = refs.push(about) - 1
     // A line of a value may be plain although the whole is not.
     for (const bytes of formsOf(text, isHard)) {
       if (bytes.length >= WINDOW) byForm.set(bytes.toString('latin1'), { bytes, ref })

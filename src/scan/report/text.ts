@@ -1,4 +1,5 @@
 /** For people at a terminal: the line, a caret below the secret, and what was looked at. */
+import { nameOf } from '../../rules/fingerprints.ts'
 import { type Out, printable, type Reporter, type Shown, type Summary } from './report.ts'
 
 const PATHS_MAX = 3
@@ -21,9 +22,8 @@ export function text(out: Out): Reporter {
       if (verified) line(`    its provider says: ${verified}`)
       if (known) {
         const life = known.live ? 'live' : 'not served any more'
-        line(
-          `    vault: ${printable(known.path)}#${printable(known.field)} v${known.version}, ${life}`,
-        )
+        line(`    vault: ${printable(nameOf(known))}, ${life}`)
+        if (known.lease !== undefined) line(`    lease: ${printable(known.lease)}`)
       }
       if (commit) {
         const author = printable(commit.author)
