@@ -130,7 +130,8 @@ async function valuesAt(
   return values
 }
 
-function isLive({ current, versions }: Leaf, version: number, now: number): boolean {
+/** Whether a version is what is read now. */
+export function isLive({ current, versions }: Leaf, version: number, now: number): boolean {
   const { deletion = 0 } = versions[version] ?? {}
   return version === current && (deletion === 0 || deletion > now)
 }

@@ -174,6 +174,10 @@ test('fingerprints know what was issued with a lease, until a week after it has 
   equal(await known(first.password, 'secret'), undefined)
   equal(await known(value('user')), undefined, 'a name is no secret')
 
+  const about = async (lease: string) =>
+    (await made.ask('write', 'sys/coffer/whereabouts', { path: at.path, lease })).body.data!['live']
+  equal(await about(first.id), true)
+
   // Whoever may ask for one of their own knows it again, and learns nothing of the lease.
   const policy = 'path "sys/coffer/fingerprints" { capabilities = ["update"] }'
   for (const [more, ref] of [
@@ -197,6 +201,7 @@ test('fingerprints know what was issued with a lease, until a week after it has 
   await made.ask('write', 'sys/leases/revoke', { lease_id: second.id })
   for (const { password, id } of [first, second])
     deepEqual(await known(password), { ...at, live: false, lease: id })
+  equal(await about(first.id), false)
   const shown = await made.ask('write', 'sys/leases/lookup', { lease_id: (await issue()).id })
   ok(!shown.text.includes(value(`lent ${made.clock.now()}`)), 'no endpoint shows it')
   made.clock.advance(7 * 24 * 3_600_000)

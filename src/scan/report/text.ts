@@ -13,7 +13,18 @@ export function text(out: Out): Reporter {
   const line = (words = '') => out.write(`${words}\n`)
   return {
     finding(finding) {
-      const { path, line: at, column, title, rule, commit, known, fingerprint, verified } = finding
+      const {
+        path,
+        line: at,
+        column,
+        title,
+        rule,
+        commit,
+        known,
+        fingerprint,
+        verified,
+        about,
+      } = finding
       line(`${paint(BOLD, `${printable(path)}:${at}:${column}`)}  ${paint(RED, title)} (${rule})`)
       const { text: shown, from } = cut(finding, out.columns - 4)
       line(`    ${shown}`)
@@ -25,6 +36,7 @@ export function text(out: Out): Reporter {
         line(`    vault: ${printable(nameOf(known))}, ${life}`)
         if (known.lease !== undefined) line(`    lease: ${printable(known.lease)}`)
       }
+      for (const words of about ?? []) line(`    ${printable(words)}`)
       if (commit) {
         const author = printable(commit.author)
         line(paint(DIM, `    ${commit.id.slice(0, 12)} ${commit.date.slice(0, 10)} ${author}`))

@@ -86,11 +86,14 @@ async function runScan(at: At): Promise<number> {
   const tally = newTally()
   const setup = await setupOf(at)
   const verify = await verifierFor(at)
+  const about = await aboutFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
     findings++
     const verified = await verify?.(finding)
-    reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
+    const told = await about?.(finding)
+    const whole = { ...finding, ...(verified && { verified }), ...(told && { about: told }) }
+    reporter.finding(shown(whole, at.flags.reveal))
   }
   refuseNothing(tally, at)
   const summary = { tally, findings, rules: rulesIn(setup), version: COFFER_VERSION }
@@ -131,6 +134,13 @@ async function verifierFor({ flags: { verify, 'verify-host': words } }: At) {
     if (error instanceof TypeError) throw new CliError(`-verify-host: ${error.message}`)
     throw error
   }
+}
+
+/** For people, and where an index says whose secrets these may be. */
+async function aboutFor(at: At) {
+  const { index, format, template } = at.flags
+  if (index === undefined || format !== 'text' || template !== undefined) return undefined
+  return (await import('./about.ts')).aboutFrom(at)
 }
 
 async function templateIn(file: string, out: Out): Promise<Reporter> {
