@@ -1,6 +1,7 @@
 /** `leaked`: cases of secrets that were seen where they should not be. */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { printable } from '../../scan/report/report.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { type Secret } from '../http/api.ts'
@@ -147,7 +148,7 @@ const show = defineCommand({
     }
     showSecret(at, secret)
     at.out.line('')
-    for (const words of wordsOf(about)) at.out.line(words)
+    for (const words of wordsOf(about)) at.out.line(printable(words))
   },
 })
 

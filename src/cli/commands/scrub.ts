@@ -9,12 +9,14 @@ import { scrubStream } from '../../scrub/stream.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { indexFromFile } from './fingerprints-file.ts'
+import { indexKeyFlag } from './index-key-flag.ts'
 import { locate } from './kv/place.ts'
 
 const flags = {
   env: flag.bool('Hide the values of environment variables whose names say that they are secret.'),
   from: flag.list('Hide what this secret holds, now and when it changes. May be given many times.'),
   index: flag.string('Hide what this file of `coffer fingerprints` knows.'),
+  'index-key': indexKeyFlag,
   rules: flag.bool('Hide what looks like a secret by the rules, too.', { default: true }),
   show: flag.string('In the place of a secret: where it is kept, or a tag.', {
     default: 'name',
@@ -48,7 +50,9 @@ export const command = defineCommand({
       show,
       ...(key !== undefined && { key: keyIn(key) }),
       ...(at.flags.rules && { rules: compileRules() }),
-      ...(at.flags.index !== undefined && { index: indexFromFile(at.flags.index) }),
+      ...(at.flags.index !== undefined && {
+        index: indexFromFile(at.flags.index, at.flags['index-key']),
+      }),
     })
     if (at.flags.env) addEnvironment(scrubber, at)
     // Most of an environment is no secret; of what was named, the user is told.

@@ -183,3 +183,28 @@ test('whereabouts are told to who may read the secret, who has read it to operat
   ])
     equal((await made.ask('write', 'sys/coffer/whereabouts', data)).status, 400)
 })
+
+test('what people will be shown cannot draw on their terminal, wherever it was said', async () => {
+  const house = await rotationHouse()
+  await house.declare('app')
+  const hostile = ['a\nb', '\u001b[2J', '\u0000', '\u202e', '\ud800', 'x'.repeat(65_536)]
+  const at = { path: 'fake/static-creds/app' }
+  for (const text of hostile) {
+    for (const [path, data] of [
+      ['sys/coffer/leaked', { ...at, field: text }],
+      ['sys/coffer/leaked', { ...at, source: text }],
+      ['sys/coffer/leaked', { path: `secret/${text}` }],
+      ['sys/coffer/honey/x', { kind: 'kv', path: 'secret/app', note: text }],
+      ['sys/coffer/rotate/hold/fake/static-creds/app', { because: text }],
+      ['sys/coffer/rotate/release/fake/static-creds/app', { because: text }],
+    ] as const) {
+      const { status, body } = await house.ask('write', path, data)
+      equal(status, 400, `${path} ${JSON.stringify(data).slice(0, 60)}`)
+      match(String(body.errors), /printable characters|characters or less|not allowed|too long/)
+    }
+  }
+  const note = 'die alte Wiki-Seite, 古い'
+  const set = { kind: 'kv', path: 'secret/app', note }
+  equal((await house.ask('write', 'sys/coffer/honey/x', set)).status, 200)
+  equal((await house.ask('read', 'sys/coffer/honey/x')).body.data!['note'], note)
+})

@@ -21,6 +21,7 @@ import {
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
+import { indexKeyFlag } from '../index-key-flag.ts'
 import { baselineCreate, baselineUpdate } from './baseline.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
@@ -39,6 +40,7 @@ const flags = {
   ...sourceFlags,
   ...setupFlags,
   index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
+  'index-key': indexKeyFlag,
   reveal: flag.bool('Print values as they are. They are masked without this.'),
   ...fixFlags,
   verify: flag.bool('Ask providers whether what is found is alive. It is sent to them.'),
@@ -181,9 +183,11 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
   }
 }
 
-async function indexOf({ flags: { index } }: At): Promise<ScanOptions['index']> {
+async function indexOf({
+  flags: { index, 'index-key': signer },
+}: At): Promise<ScanOptions['index']> {
   if (index === undefined) return undefined
-  return (await import('../fingerprints-file.ts')).fingerprintsIn(index)
+  return (await import('../fingerprints-file.ts')).fingerprintsIn(index, signer)
 }
 
 function rulesIn({ rules }: Setup): number {
