@@ -154,7 +154,9 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     async *newestFirst(bytesMax) {
       for (const { writer } of open.values()) {
         const blocks = writer.newestFirst(bytesMax)
-        if (blocks) return yield* blocks
+        if (!blocks) continue
+        yield* blocks
+        break
       }
     },
     reopen() {

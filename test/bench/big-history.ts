@@ -25,7 +25,7 @@ await ended(spawn('git', ['init', '-q', '-b', 'main', folder], { stdio: 'inherit
 const git = spawn('git', ['-C', folder, 'fast-import', '--quiet'], {
   stdio: ['pipe', 'inherit', 'inherit'],
 })
-const { below } = seeded(7)
+const random = seeded(7)
 const WORDS =
   'const return await value from import config user request answer name = ( ) { } : , => [ ]'.split(
     ' ',
@@ -37,8 +37,8 @@ async function write(text: string | Buffer): Promise<void> {
 
 function line(): string {
   let text = ''
-  while (text.length < LINE_BYTES) text += `${WORDS[below(WORDS.length)]} `
-  return `${text}${below(1e9).toString(36)}\n`
+  while (text.length < LINE_BYTES) text += `${WORDS[random.below(WORDS.length)]} `
+  return `${text}${random.below(1e9).toString(36)}\n`
 }
 
 const linesOf = (bytes: number) => Array.from({ length: Math.ceil(bytes / LINE_BYTES) }, line)
@@ -54,7 +54,7 @@ let mark = 0
 for (let file = 0; file < files; file++) {
   const lines = linesOf(FILE_BYTES)
   for (let revision = 0; revision < REVISIONS; revision++) {
-    for (let change = 0; change < 10; change++) lines[below(lines.length)] = line()
+    for (let change = 0; change < 10; change++) lines[random.below(lines.length)] = line()
     if (revision === 50 && file % 20 === 0) {
       lines[0] = `token = "ghp_${'x7Kq'.repeat(9)}"\n`
     }
@@ -63,7 +63,7 @@ for (let file = 0; file < files; file++) {
 }
 const large = linesOf(LARGE_BYTES)
 for (let i = 0; i < LARGE; i++) {
-  for (let change = 0; change < 1_000; change++) large[below(large.length)] = line()
+  for (let change = 0; change < 1_000; change++) large[random.below(large.length)] = line()
   await blob(++mark, large)
 }
 

@@ -261,9 +261,11 @@ test('path-help prints the help of a path', async () => {
 })
 
 test('an index is written whole or not at all, and counts only with the key that was named', async () => {
-  const { publicKey, sign } = ed25519Signer(Buffer.alloc(32, 7))
+  const signer = ed25519Signer(Buffer.alloc(32, 7))
   const index = JSON.stringify(makeIndex([], { now: 0 }))
-  const [signature, key] = [sign(index), publicKey].map((bytes) => bytes.toString('base64'))
+  const [signature, key] = [signer.sign(index), signer.publicKey].map((bytes) =>
+    bytes.toString('base64'),
+  )
   const data = { index, signature, public_key: key, secrets: 0, left_out: 0, truncated: false }
   const [file, before] = [join(folder, 'own.index'), join(folder, 'before.index')]
   writeFileSync(file, 'what was there')
