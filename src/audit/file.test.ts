@@ -1,5 +1,5 @@
 /** The file device: a file of whole lines that only its owner reads, also when the disk is full. */
-import { deepEqual, equal, match, ok, throws } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
   appendFileSync,
@@ -114,4 +114,27 @@ test('fileAudit writes nowhere when told to discard, and leaves nothing open', (
   other.close()
   throws(() => other.write('x'))
   ok(modeOf(file) !== 0)
+})
+
+test('newestFirst gives whole lines from the end, in blocks, and not more than was asked for', async () => {
+  const file = fresh()
+  const device = fileAudit.open({ file_path: file })
+  // Longer than a block, shorter, and one that ends a block exactly.
+  const lines = [7, 3_000_000, 5, 1_048_575, 1_048_576, 90, 400_000, 400_000, 400_000].map(
+    (length, i) => `${i}${'x'.repeat(length)}\n`,
+  )
+  for (const line of lines) device.write(line)
+  const read = async (bytesMax: number) => {
+    const blocks: string[] = []
+    for await (const block of device.newestFirst!(bytesMax)) blocks.unshift(block.toString())
+    for (const block of blocks) ok(block === '' || /^\d[x]+\n/.test(block))
+    return blocks.join('')
+  }
+  ok((await read(1e9)) === lines.join(''))
+  ok((await read(500_000)) === lines.at(-1))
+  ok((await read(3)) === '')
+  rmSync(file)
+  symlinkSync('/etc/hostname', file)
+  await rejects(read(10), { code: 'ELOOP' })
+  device.close()
 })

@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { type AuditDevice, type AuditDeviceType } from '../kit/audit-device.ts'
 import { Failure } from '../kit/failure.ts'
+import { newestFirst } from './read-back.ts'
 
 const DEFAULT_MODE = 0o600
 const STDOUT_FD = 1
@@ -48,6 +49,7 @@ function fileDevice(path: string, mode: number): AuditDevice {
       fd = next
       torn = false
     },
+    newestFirst: (bytesMax) => newestFirst(path, bytesMax),
     close: () => closeSync(fd),
   }
 }

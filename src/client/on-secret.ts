@@ -15,14 +15,24 @@ export function createOnSecret(hook: OnSecret = () => {}) {
   return {
     token,
     data,
-    /** Of other replies only tokens and what was leased: names of mounts are no secrets. */
-    reply({ auth, wrapInfo, leaseId, data: fields }: Reply, path: string): void {
+    /** Of other replies only tokens and credentials: names of mounts are no secrets. */
+    reply({ auth, wrapInfo, leaseId, generation, data: fields }: Reply, path: string): void {
       if (auth) token(auth.token)
       if (wrapInfo) token(wrapInfo.token)
-      if (leaseId !== undefined && fields) data(fields, path)
+      if (!fields) return
+      if (leaseId !== undefined) data(fields, path)
+      else if (ROTATED.test(path)) data(passwordsIn(fields), path, generation)
     },
   }
 }
+
+/** Credentials that the server rotates have no lease. */
+const ROTATED = /(?:^|\/)static-creds?\/[^/]+$/
+/** What stands beside them says when, and for whom. */
+const BESIDE = /^(?:username|dn|ttl|last_.*|rotation_.*|next_.*)$/
+
+const passwordsIn = (fields: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => !BESIDE.test(name)))
 
 /** Every text and number in the data, with its name: `outer/inner` for a field of a field. */
 function* leaves(value: object, above = ''): Generator<[name: string, value: string]> {

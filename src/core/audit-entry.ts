@@ -170,6 +170,7 @@ function requestPart(turn: Turn, device: DeviceView): string {
     text += `,"client_token_accessor":${quote(hashAccessor ? hasher.hash(token.accessor) : token.accessor)}`
   }
   text += `,"namespace":${namespacePart(turn.ns)},"path":${quote(turn.path)}`
+  if (turn.via !== undefined) text += `,"via":${quote(turn.via)}`
   const data = requestData(turn, device)
   if (data !== '') text += `,"data":{${data}}`
   text += `,"remote_address":${quote(request.remoteAddress)},"remote_port":${request.remotePort}`

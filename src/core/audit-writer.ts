@@ -14,6 +14,8 @@ export type AuditWriter = {
   add(entry: string): void
   /** Whether the device has taken all that was added; never rejects. */
   flush(): Awaitable<boolean>
+  /** As the device has it; undefined = it cannot be read back. */
+  newestFirst(bytesMax: number): AsyncIterable<Buffer> | undefined
   reopen(): void
   close(): void
 }
@@ -99,6 +101,7 @@ export function auditWriter(options: AuditWriterOptions): AuditWriter {
   return {
     add: (entry) => void waiting.push(entry),
     flush,
+    newestFirst: (bytesMax) => device?.newestFirst?.(bytesMax),
     reopen() {
       tryTo('does not reopen', () => {
         // One that could not be opened before may have its folder or its space back now.

@@ -49,6 +49,8 @@ export type AuditLog = {
   device(path: string): DeviceView | undefined
   /** A chain for a device that has this prefix before its lines. */
   newChain(keyring: Keyring, prefix: string | undefined): AuditChain
+  /** What was written, newest first, of the first device that can read it back. */
+  newestFirst(bytesMax: number): AsyncIterable<Buffer>
   reopen(): void
   close(): void
 }
@@ -149,6 +151,14 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     },
     device: (path) => open.get(path),
     newChain,
+    async *newestFirst(bytesMax) {
+      for (const { writer } of open.values()) {
+        const blocks = writer.newestFirst(bytesMax)
+        if (!blocks) continue
+        yield* blocks
+        break
+      }
+    },
     reopen() {
       for (const { writer } of open.values()) writer.reopen()
     },

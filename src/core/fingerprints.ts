@@ -11,6 +11,7 @@ import { type Leaf } from '../kit/tree.ts'
 import { isObject, isRawJson, parseJson } from '../lib/json.ts'
 import { type IndexedValue, makeIndex } from '../rules/fingerprints.ts'
 import { type Core } from './core.ts'
+import { isBelow } from './issued.ts'
 import { rotationsIn } from './rotation/record.ts'
 import { fullPathOf, mayThere } from './rotation/subject.ts'
 import { asFolder, leavesOf, type Spot, type TreeView } from './tree-view.ts'
@@ -31,14 +32,17 @@ export type SignedIndex = {
   readonly truncated: boolean
 }
 
+/** What does not lie at paths as secrets do. */
+type More = { readonly values: readonly IndexedValue[]; readonly truncated: boolean }
+
 export async function fingerprintsBelow(
   view: TreeView,
-  asked: { path: string; now: number; keyring: Keyring; more: readonly IndexedValue[] },
+  asked: { path: string; now: number; keyring: Keyring; more: More },
 ): Promise<SignedIndex> {
   const starts = await startsOf(view, asked)
-  const values: IndexedValue[] = [...asked.more]
+  const values: IndexedValue[] = [...asked.more.values]
   let secrets = 0
-  let truncated = false
+  let { truncated } = asked.more
   for await (const { spot, path } of leavesOf(view, starts, { note: true })) {
     if (!view.may(spot, 'read')) continue
     if (secrets >= SECRETS_MAX) {
@@ -61,15 +65,16 @@ export async function fingerprintsBelow(
   }
 }
 
-async function startsOf(view: TreeView, { path, more }: { path: string; more: readonly object[] }) {
+async function startsOf(view: TreeView, { path, more }: { path: string; more: More }) {
   if (path === '') {
     return (await view.roots()).map((spot) => ({ spot, prefix: spot.mount.entry.path }))
   }
   try {
     return [{ spot: asFolder(await view.at(path)), prefix: folder(path) }]
   } catch (error) {
-    // A mount that keeps nothing at paths, but has rotations that the caller may read.
-    if (more.length > 0 && error instanceof Failure && error.code === 'bad_request') return []
+    // A mount that keeps nothing at paths, but has rotations and leases that the caller may read.
+    if (more.values.length > 0 && error instanceof Failure && error.code === 'bad_request')
+      return []
     throw error
   }
 }
@@ -106,9 +111,6 @@ export async function rotatedBelow(
   return found
 }
 
-const isBelow = (full: string, path: string) =>
-  path === '' || full === path || full.startsWith(folder(path))
-
 async function valuesAt(
   view: TreeView,
   spot: Spot,
@@ -128,7 +130,8 @@ async function valuesAt(
   return values
 }
 
-function isLive({ current, versions }: Leaf, version: number, now: number): boolean {
+/** Whether a version is what is read now. */
+export function isLive({ current, versions }: Leaf, version: number, now: number): boolean {
   const { deletion = 0 } = versions[version] ?? {}
   return version === current && (deletion === 0 || deletion > now)
 }

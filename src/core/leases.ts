@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto'
 import { type Scope, type Tx } from '../barrier/space.ts'
 import { base62 } from '../lib/base62.ts'
 import { type Random } from '../lib/random.ts'
+import { type Issued, keepIssued } from './issued.ts'
 import { noteLease } from './lease-counts.ts'
 import { retryAfterMs } from './lanes.ts'
 import { type Home, idSuffix, type Namespace, namespaceById, prefixOfHome } from './namespaces.ts'
@@ -26,6 +27,8 @@ export type LeaseEntry = {
   mount: string
   leaseKind: string
   secret: Record<string, unknown>
+  /** What its holder was given, as far as a scanner is to know it. */
+  issued?: Issued
   issuedAt: number
   expiresAt: number
   lastRenewalAt?: number
@@ -85,6 +88,7 @@ function retryAt(entry: LeaseEntry): number {
 
 export function forgetLease(tx: Tx, entry: LeaseEntry): void {
   noteLease(tx, entry, -1)
+  keepIssued(tx, entry)
   tx.remove(`${prefixOfHome(entry.namespace)}lease/${entry.id}`)
   tx.remove(indexPath(entry))
 }

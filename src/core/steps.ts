@@ -273,6 +273,7 @@ function issueLease(turn: Turn, core: Core): void {
     mount: mount!.entry.uuid,
     leaseKind: grant.kind,
     secret: grant.secret,
+    ...(grant.values && { issued: { at: belowMount(turn), values: grant.values } }),
     issuedAt: now,
     expiresAt: now + ttlSeconds * 1000,
     ttlSeconds,
@@ -285,6 +286,8 @@ function issueLease(turn: Turn, core: Core): void {
   reply!.leased = { id, seconds: ttlSeconds, renewable }
   turn.made.leaseId = id
 }
+
+const belowMount = ({ path, mount }: Turn) => path.slice(mount!.entry.path.length)
 
 export function wrapResponse(turn: Turn, core: Core): Promise<void> | void {
   const { reply, tx, request } = turn

@@ -126,6 +126,7 @@ function partOf(
     refusal: undefined,
     reply: undefined,
     asked: undefined,
+    via: turn.path,
     parts: [],
   }
 }

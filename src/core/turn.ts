@@ -111,6 +111,8 @@ export type Turn = {
   answerAudited: boolean
   /** Who asked for what, as one device prints it: both of its entries say it. */
   asked: { device: DeviceView; text: string } | undefined
+  /** The path that was asked for, when this was done for its answer and is told to nobody. */
+  via: string | undefined
   /** What was done at other paths for this request, each of which has its own audit entries. */
   parts: Turn[]
   /** Run after the commit, before the reply (opening an audit device, sealing). */
@@ -202,6 +204,7 @@ export function newTurn(request: Request, now: number): Turn {
     audited: undefined,
     answerAudited: false,
     asked: undefined,
+    via: undefined,
     parts: [],
     afterCommit: [],
     atLast: [],

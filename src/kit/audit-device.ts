@@ -7,6 +7,11 @@ export interface AuditDevice {
    * took them. A device that cannot tell within its own time limit rejects.
    */
   write(lines: string): void | Promise<void>
+  /**
+   * What has been written, in blocks of whole lines, the newest first; at most so many bytes. Absent =
+   * it cannot be read back.
+   */
+  newestFirst?(bytesMax: number): AsyncIterable<Buffer>
   /** After log rotation: the file under the name is a new one. */
   reopen(): void
   close(): void

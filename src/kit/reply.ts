@@ -11,6 +11,11 @@ export type ReplyData = Record<string, unknown> | JsonText
 export type LeaseGrant = {
   kind: string
   secret: Record<string, unknown>
+  /**
+   * Values of the answer, by their names in it, that a scanner is to know. They are kept sealed as long
+   * as the lease and a week longer, and are in no answer again.
+   */
+  values?: Readonly<Record<string, string>>
   ttlSeconds?: number
   maxTtlSeconds?: number
   renewable?: boolean

@@ -94,3 +94,41 @@ test('openIndex() refuses what is no index, and says what is wrong with it', () 
   throws(() => openIndex({ ...made, entries: made.entries.slice(0, 8) }), /within an entry/)
   throws(() => openIndex({ ...made, refs: [] }), /reference that is not there/)
 })
+
+test('openIndex() takes nothing of a file for what it is not', () => {
+  const made = makeIndex([value('a')], { now: 0 })
+  const [ref] = made.refs
+  const hostile: unknown[] = [undefined, null, 0, 'x', [], {}, [[]], JSON.parse('{"__proto__":{}}')]
+  const wrong = hostile.flatMap((one) => [
+    one,
+    { ...made, format: one },
+    { ...made, key: one },
+    { ...made, entries: one },
+    { ...made, refs: one },
+    { ...made, refs: [one] },
+    ...['path', 'field', 'version', 'live'].map((name) => {
+      return { ...made, refs: [{ ...ref, [name]: name === 'version' ? String(one) : [one] }] }
+    }),
+  ])
+  for (const index of wrong) {
+    throws(() => openIndex(index as never), { name: 'TypeError', message: /index/ })
+  }
+  const short = Buffer.from(made.entries, 'base64')
+  short.writeUIntBE(0, 3, 3)
+  throws(() => openIndex({ ...made, entries: short.toString('base64') }), /shorter than its window/)
+})
+
+test('openIndex() tells values apart that begin alike, the longest first', () => {
+  const start = 'postgres://'
+  const values = ['a', 'b', 'c'].map((seed) => ({
+    ...value(seed),
+    value: `${start}${random(seed, 30)}`,
+  }))
+  const longer = { ...value('long'), value: `${values[0]!.value}${random('more', 12)}` }
+  const matcher = index(...values, longer)
+  const text = [...values, longer].map((one) => one.value).join(' ')
+  deepEqual(
+    matcher.find(Buffer.from(text)).map(({ ref }) => ref.path),
+    ['secret/a', 'secret/b', 'secret/c', 'secret/long'],
+  )
+})

@@ -18,10 +18,17 @@ export type SecretRef = {
   /** As a reference names it: `secret/app/db`. */
   readonly path: string
   readonly field: string
+  /** 0 = it has none. */
   readonly version: number
   /** Whether it is the one that is served now. */
   readonly live: boolean
+  /** The lease it was issued with, for those who may know of it. */
+  readonly lease?: string
 }
+
+/** `secret/app/db#password v7` */
+export const nameOf = ({ path, field, version }: SecretRef): string =>
+  `${path}#${field}${version > 0 ? ` v${version}` : ''}`
 
 export type FingerprintIndex = {
   readonly format: typeof FORMAT
@@ -79,13 +86,13 @@ export function makeIndex(
   const refs: SecretRef[] = []
   const byForm = new Map<string, { bytes: Buffer; ref: number }>()
   let leftOut = 0
-  for (const { value, path, field, version, live } of values) {
+  for (const { value, ...about } of values) {
     const text = value.trim()
     if (!isHard(text) || refs.length >= REFS_MAX) {
       leftOut++
       continue
     }
-    const ref = refs.push({ path, field, version, live }) - 1
+    const ref = refs.push(about) - 1
     // A line of a value may be plain although the whole is not.
     for (const bytes of formsOf(text, isHard)) {
       if (bytes.length >= WINDOW) byForm.set(bytes.toString('latin1'), { bytes, ref })
@@ -120,39 +127,38 @@ export type IndexMatcher = {
   readonly refs: readonly SecretRef[]
 }
 
-type Entry = { length: number; mac: Buffer; ref: SecretRef }
+/** By length, the longest first: what is written with the same beginning is digested once a length. */
+type Alike = { readonly length: number; readonly refs: Map<string, SecretRef> }[]
 
 /** Throws a TypeError that says what is wrong with the index. */
 export function openIndex(index: FingerprintIndex): IndexMatcher {
-  const { refs } = index
-  if ((index.format as string) !== FORMAT)
-    throw new TypeError(`the index is not of the form ${FORMAT}`)
-  if (typeof index.salt !== 'string') throw new TypeError('it has no salt: make it anew')
-  const key = Buffer.from(index.salt, 'base64')
-  const packed = Buffer.from(index.entries, 'base64')
-  if (key.length !== 32)
-    throw new TypeError('the salt of the index has another length than 32 bytes')
-  if (packed.length % ENTRY_BYTES !== 0) throw new TypeError('the index ends within an entry')
+  const { key, packed, refs } = partsOf(index)
   const keys = keysOf(key)
   const filter = new Uint32Array(2 ** (HASH_BITS - 5))
-  const byHash = new Map<number, Entry[]>()
+  const byHash = new Map<number, Alike>()
   for (let at = 0; at < packed.length; at += ENTRY_BYTES) {
     const hash = packed.readUIntBE(at, 3)
+    const length = packed.readUIntBE(at + 3, 3)
     const ref = refs[packed.readUIntBE(at + 6 + MAC_BYTES, 3)]
     if (!ref) throw new TypeError('an entry of the index names a reference that is not there')
-    const mac = packed.subarray(at + 6, at + 6 + MAC_BYTES)
-    const entry = { length: packed.readUIntBE(at + 3, 3), mac, ref }
+    if (length < WINDOW) throw new TypeError('an entry of the index is shorter than its window')
+    const mac = packed.toString('latin1', at + 6, at + 6 + MAC_BYTES)
     filter[hash >>> 5]! |= 1 << (hash & 31)
-    const alike = byHash.get(hash)
-    if (alike) alike.push(entry)
-    else byHash.set(hash, [entry])
+    const alike = byHash.get(hash) ?? []
+    if (alike.length === 0) byHash.set(hash, alike)
+    // Entries are sorted, so those of one length follow one another.
+    const last = alike.at(-1)
+    if (last?.length === length) last.refs.set(mac, ref)
+    else alike.push({ length, refs: new Map([[mac, ref]]) })
   }
+  for (const alike of byHash.values()) alike.sort((a, b) => b.length - a.length)
 
   function confirm(text: Uint8Array, start: number, hash: number): KnownSecret | undefined {
-    const fitting = byHash.get(hash)!.filter(({ length }) => start + length <= text.length)
-    for (const { length, mac, ref } of fitting.sort((a, b) => b.length - a.length)) {
+    for (const { length, refs: of } of byHash.get(hash)!) {
       const end = start + length
-      if (macOf(keys, text.subarray(start, end)).equals(mac)) return { start, end, ref }
+      if (end > text.length) continue
+      const ref = of.get(macOf(keys, text.subarray(start, end)).toString('latin1'))
+      if (ref) return { start, end, ref }
     }
     return undefined
   }
@@ -182,6 +188,38 @@ export function openIndex(index: FingerprintIndex): IndexMatcher {
       return found
     },
   }
+}
+
+/** A file says what it likes: nothing of it is used before it is what it should be. */
+function partsOf(index: FingerprintIndex): { key: Buffer; packed: Buffer; refs: SecretRef[] } {
+  const given = Object(index) as Record<keyof FingerprintIndex, unknown>
+  const { format, salt, entries, refs } = given
+  if (format !== FORMAT) throw new TypeError(`the index is not of the form ${FORMAT}`)
+  if (typeof salt !== 'string') throw new TypeError('it has no salt: make it anew')
+  if (typeof entries !== 'string' || !Array.isArray(refs)) {
+    throw new TypeError('entries or refs of the index are missing')
+  }
+  const [key, packed] = [Buffer.from(salt, 'base64'), Buffer.from(entries, 'base64')]
+  if (key.length !== 32) {
+    throw new TypeError('the salt of the index has another length than 32 bytes')
+  }
+  // A decoder passes over what is no base64.
+  if (packed.toString('base64') !== entries)
+    throw new TypeError('entries of the index are not base64')
+  if (packed.length % ENTRY_BYTES !== 0) throw new TypeError('the index ends within an entry')
+  return { key, packed, refs: refs.map(refOf) }
+}
+
+function refOf(value: unknown): SecretRef {
+  const { path, field, version, live, lease } = Object(value) as Record<string, unknown>
+  const isIt =
+    typeof path === 'string' &&
+    typeof field === 'string' &&
+    typeof version === 'number' &&
+    typeof live === 'boolean' &&
+    (lease === undefined || typeof lease === 'string')
+  if (!isIt) throw new TypeError('a reference of the index does not say where a value is kept')
+  return { path, field, version, live, ...(lease !== undefined && { lease }) }
 }
 
 /**

@@ -26,6 +26,8 @@ export type Finding = Spot & {
   /** Of the rule and the secret: the same wherever it is moved to. */
   readonly fingerprint: string
   readonly commit?: Commit
+  /** What the server that keeps it says of it, where somebody asked. */
+  readonly about?: readonly string[]
   /** What its provider said of it, where somebody asked. */
   readonly verified?: Verdict
 }

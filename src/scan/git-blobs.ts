@@ -1,6 +1,7 @@
 /** The contents of blobs, from one `git cat-file --batch` that is told their names as they come. */
 import type { Readable, Writable } from 'node:stream'
 import { git, GitError } from './git-run.ts'
+import { release } from './release.ts'
 
 export type Blob<T> =
   | { readonly of: T; readonly bytes: Buffer }
@@ -117,9 +118,13 @@ function reading(stream: Readable): Reader {
       // Filled piece by piece: what is large is in memory once.
       const bytes = Buffer.allocUnsafeSlow(size)
       for (let at = 0; at < size;) {
-        if (chunk.length === 0 && !(await more())) throw cut()
+        const isNew = chunk.length === 0
+        if (isNew && !(await more())) throw cut()
         const count = chunk.copy(bytes, at)
-        chunk = chunk.subarray(count)
+        const rest = chunk.subarray(count)
+        // No part of it was given to anybody: it need not wait for the collector.
+        if (isNew && rest.length === 0 && count === chunk.buffer.byteLength) release(chunk)
+        chunk = rest
         at += count
       }
       return bytes

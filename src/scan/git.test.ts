@@ -274,3 +274,20 @@ test('a push of a tag on an old commit is stopped for what the tag says', async 
   equal(code, 1)
   match(out, /<message of tag v1>/)
 })
+
+test('history looks at all of every blob, whether it lies alone or among others', async () => {
+  using repo = gitRepo()
+  const line = `${'x y '.repeat(20)}\n`
+  const sizes = [100_000, 65_536, 3_000, 1_500_000, 100_000, 5_000_000, 200_000]
+  const files: Record<string, string> = {}
+  let bytes = 0
+  for (const [i, size] of sizes.entries()) {
+    const text = `${line.repeat(Math.ceil(size / line.length))}${i} ${ONE}\n`
+    files[`f${i}`] = text
+    bytes += text.length
+  }
+  repo.commit(files)
+  const { found, err } = await scanned('-history', repo.folder)
+  deepEqual(found.map(({ path }) => path).toSorted(), Object.keys(files))
+  match(err, new RegExp(`${(bytes / 1e6).toFixed(1)} MB`))
+})

@@ -24,7 +24,10 @@ const ARCHIVE_BYTES_MAX = 64 * 1024 * 1024
 const UNPACKED_BYTES_MAX = 512 * 1024 * 1024
 const ENTRIES_MAX = 50_000
 const DEPTH_MAX = 4
-const PART_BYTES = 4 * 1024 * 1024
+/** What is larger is looked at in windows. */
+const WHOLE_BYTES_MAX = 4 * 1024 * 1024
+/** Of a window. Texts of a megabyte would lie outside of the heap, where they are collected late. */
+const PART_BYTES = 256 * 1024
 /** Enough to tell an archive by. */
 const BLOCK_BYTES = 512
 const NOTHING: Outcome = { spots: [], allowed: 0, leftOut: [], bytes: 0 }
@@ -39,7 +42,7 @@ export function scanBytes(
 ): Outcome {
   if (bytes.length === 0) return named({ ...NOTHING, skipped: 'empty' }, place, scanner)
   if (isArchive(bytes)) return scanArchive(bytes, place, scanner, nested)
-  if (bytes.length > PART_BYTES) return scanParts(partsOf(bytes), place, scanner)
+  if (bytes.length > WHOLE_BYTES_MAX) return scanParts(partsOf(bytes), place, scanner)
   const text = decode(bytes)
   if (text === undefined) return named({ ...NOTHING, skipped: 'binary' }, place, scanner)
   return named({ ...scanText(text, place, scanner), bytes: bytes.length }, place, scanner)
@@ -64,7 +67,7 @@ export function scanFile(file: string | Buffer, place: Place, scanner: Scanner):
   try {
     const stat = fstatSync(fd)
     if (!stat.isFile()) return { ...NOTHING, skipped: 'not a file' }
-    if (stat.size > PART_BYTES) {
+    if (stat.size > WHOLE_BYTES_MAX) {
       const head = Buffer.alloc(BLOCK_BYTES)
       fill(fd, head, 0)
       if (!isArchive(head)) return scanParts(partsOfFile(fd), place, scanner)

@@ -7,6 +7,7 @@ import { type Finding, fingerprintOf, type Spot } from './finding.ts'
 import { blobs } from './git-blobs.ts'
 import { COMMIT_MESSAGE, type Message, tagMessages } from './git-messages.ts'
 import { type Change, type Commit, countCommits, history, staged } from './git.ts'
+import { release } from './release.ts'
 import type { Outcome } from './scan-bytes.ts'
 import type { Scanner } from './scan-text.ts'
 import type { FileToScan, SkipReason } from './walk.ts'
@@ -291,15 +292,24 @@ function blobOutcomes(folder: string, wanted: AsyncIterable<Wanted>, options: Bl
 }
 
 function packed(batch: readonly { of: Source; bytes: Buffer }[], size: number): BlobBatch {
-  const bytes = new Uint8Array(size)
+  const [first] = batch
+  // A large one by itself lies in memory of its own already: it is in memory once.
+  const own = batch.length === 1 && first!.bytes.buffer.byteLength === size
+  const bytes = own ? new Uint8Array(first!.bytes.buffer as ArrayBuffer) : new Uint8Array(size)
   let at = 0
   const entries = batch.map(({ of: { path, commit }, bytes: part }) => {
-    bytes.set(part, at)
     const start = at
     at += part.length
+    // The part has no length any more once it has been moved.
+    if (!own) moveInto(bytes, start, part)
     return { path, commit: commit.id, start, end: at }
   })
   return { blobs: entries, bytes, by: batch.map(({ of }) => of) }
+}
+
+function moveInto(bytes: Uint8Array, at: number, part: Buffer): void {
+  bytes.set(part, at)
+  if (part.buffer.byteLength === part.length) release(part)
 }
 
 const sizeOf = (batch: Batch) =>

@@ -34,8 +34,9 @@ export type ScannerOptions = {
 const THREADS_MAX = 8
 /** Texts come and go: with more room they would only lie about longer. */
 const LIMITS = { maxYoungGenerationSizeMb: 8 }
-/** Batches that wait at each thread. */
+/** Batches that wait at each thread, as long as they are not large. */
 const AHEAD = 2
+const AHEAD_BYTES = 4 * 1024 * 1024
 
 export type Pool = {
   /** The outcomes of all batches, in their order. */
@@ -85,15 +86,22 @@ export function workerPool(options: ScannerOptions, threads = availableParalleli
 
   return {
     async *run(batches) {
-      const sent: { batch: never; outcome: Promise<BatchOutcome> }[] = []
+      const sent: { batch: never; size: number; outcome: Promise<BatchOutcome> }[] = []
+      let waiting = 0
       for await (const batch of batches) {
+        // What is handed over has no size any more.
+        const size = 'bytes' in batch ? batch.bytes.length : 0
         const outcome = send(batch)
         // Its rejection is seen when its turn comes.
         outcome.catch(() => {})
-        sent.push({ batch: batch as never, outcome })
-        if (sent.length <= count * AHEAD) continue
-        const first = sent.shift()!
-        yield { batch: first.batch, outcome: await first.outcome }
+        sent.push({ batch: batch as never, size, outcome })
+        waiting += size
+        const most = waiting > count * AHEAD_BYTES ? count : count * AHEAD
+        while (sent.length > most) {
+          const first = sent.shift()!
+          waiting -= first.size
+          yield { batch: first.batch, outcome: await first.outcome }
+        }
       }
       for (const { batch, outcome } of sent) yield { batch, outcome: await outcome }
     },

@@ -4,7 +4,7 @@
  * either.
  */
 import { randomBytes } from 'node:crypto'
-import { type IndexMatcher } from '../rules/fingerprints.ts'
+import { type IndexMatcher, nameOf } from '../rules/fingerprints.ts'
 import { type KnownOptions, type KnownValue, knownValues, printable } from './known-values.ts'
 
 /** What finds secrets by their looks; positions in characters, in the order of their beginning. */
@@ -69,7 +69,7 @@ export function createScrubber(options: ScrubberOptions = {}): Scrubber {
   function indexCuts(bytes: Uint8Array, from: number, to: number): Cut[] {
     if (!index || to <= from) return []
     return index.find(bytes.subarray(from, to)).map(({ start, end, ref }) => {
-      const label = Buffer.from(`[secret ${printable(`${ref.path}#${ref.field} v${ref.version}`)}]`)
+      const label = Buffer.from(`[secret ${printable(nameOf(ref))}]`)
       return { start: start + from, end: end + from, label, known: true }
     })
   }

@@ -177,3 +177,24 @@ test('read() and write() of any path give data, lease, tokens and warnings', () 
     deepEqual((await client.unwrap(new Secret('t'))).data, { a: 1 })
     equal(fake.seen.at(-1)?.text, '{"token":"t"}')
   }))
+
+test('a credential that the server rotates is told to who hides values, and what stands beside it is not', () =>
+  withClient(async (client, fake, told) => {
+    const password = ['first', 'Word', 1].join('-')
+    const data = {
+      username: 'app_a',
+      password,
+      ttl: 3600,
+      rotation_period: 86400,
+      last_vault_rotation: '2026-01-01T00:00:00Z',
+    }
+    const body = { request_id: 'r', lease_id: '', data }
+    fake.on(({ path }) => (/static-cred/.test(path) ? { status: 200, body } : undefined))
+    const before = told.length
+    for (const path of ['database/static-creds/app', 'ad/static-cred/app', 'static-creds/a/b'])
+      await client.read(path)
+    deepEqual(told.slice(before), [
+      `database/static-creds/app#password=${password}`,
+      `ad/static-cred/app#password=${password}`,
+    ])
+  }))

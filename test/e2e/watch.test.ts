@@ -2,6 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Client, connect, token, type WatchEvent } from '../../src/client/client.ts'
+import { createScrubber } from '../../src/scrub/scrubber.ts'
 import { cuttingProxy } from '../support/cutting-proxy.ts'
 import { type Api, auditLines, http, startServer, type TestServer } from '../support/server.ts'
 import { freshSeed, seeded } from '../torture/seeded.ts'
@@ -180,4 +181,38 @@ test('SIGTERM ends those who watch, at once, and they are in the audit log', asy
   await until(() => states.at(-1) === true, 'connected again')
   controller.abort()
   await watched
+})
+
+test('a value that changes while a process runs is hidden from its output by the next event', async () => {
+  const [first, other] = [1, 2].map((version) => `Word-of-it-${version}`)
+  await api.write('secret/data/hidden', { data: { password: first } })
+  const scrubber = createScrubber()
+  const onSecret = (value: string, name: string) => void scrubber.add({ value, name })
+  const client = await connect({
+    address: server.address,
+    auth: token(server.rootToken),
+    env: {},
+    onSecret,
+  })
+  const changed = Promise.withResolvers<void>()
+  // Looking by itself comes hours later: what is seen has been told.
+  const following = client.follow(
+    'vault://secret/hidden#password',
+    (_, { version }) => void (version === 2 && changed.resolve()),
+    { intervalMs: 36_000_000 },
+  )
+  await following.ready
+  const stop = new AbortController()
+  const events = client.watch('secret/hidden', { signal: stop.signal })[Symbol.asyncIterator]()
+  const told = events.next()
+  await api.write('secret/data/hidden', { data: { password: other } })
+  await changed.promise
+  await told
+  equal(
+    scrubber.text(`was ${first}, is ${other}`),
+    'was [secret secret/hidden#password v1], is [secret secret/hidden#password v2]',
+  )
+  stop.abort()
+  following.stop()
+  await client.close()
 })

@@ -1,9 +1,19 @@
 /** What the other commands send and print, one table of requests and one of outputs. */
 import { deepEqual, equal, match } from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { ed25519Signer } from '../../crypto/ed25519.ts'
+import { makeIndex } from '../../rules/fingerprints.ts'
 import {
   type Answers,
   envelopeOf,
@@ -276,4 +286,48 @@ test('path-help prints the help of a path', async () => {
     'GET secret?help=1': { body: { help: '## DESCRIPTION\n\nkv\n', see_also: null } },
   }
   equal((await run(answers, ['path-help', 'secret/'])).out, '## DESCRIPTION\n\nkv\n')
+})
+
+test('an index is written whole or not at all, and counts only with the key that was named', async () => {
+  const signer = ed25519Signer(Buffer.alloc(32, 7))
+  const index = JSON.stringify(makeIndex([], { now: 0 }))
+  const [signature, key] = [signer.sign(index), signer.publicKey].map((bytes) =>
+    bytes.toString('base64'),
+  )
+  const data = { index, signature, public_key: key, secrets: 0, left_out: 0, truncated: false }
+  const [file, before] = [join(folder, 'own.index'), join(folder, 'before.index')]
+  writeFileSync(file, 'what was there')
+  // The same file by another name: had it been written over in place, so would this be.
+  linkSync(file, before)
+  const answers = (told: object) => ({ 'PUT sys/coffer/fingerprints': envelopeOf(told) })
+  const argv = ['fingerprints', `-out=${file}`]
+  for (const wrong of [{ ...data, signature: key }, { ...data, index: `${index} ` }, {}]) {
+    equal((await run(answers(wrong), argv)).code, 1)
+    equal(readFileSync(file, 'utf8'), 'what was there')
+  }
+  const { code, out } = await run(answers(data), argv)
+  equal(code, 0)
+  match(out, new RegExp(`Signed with the key: ${key!.replaceAll('+', '\\+')}`))
+  equal(readFileSync(before, 'utf8'), 'what was there')
+  equal(statSync(file).mode & 0o777, 0o600)
+  deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('.')),
+    [],
+  )
+  match(
+    (await run(answers(data), ['fingerprints', `-out=${folder}/no/x`])).err,
+    /cannot be written/,
+  )
+
+  const scan = (...more: string[]) =>
+    run({}, ['scrub', `-index=${file}`, '-rules=false', ...more], 'x\n')
+  equal((await scan(`-index-key=${key}`)).out, 'x\n')
+  const other = await scan(`-index-key=${signature!.slice(0, 44)}`)
+  deepEqual([other.code, other.out], [1, ''])
+  match(other.err, /another key than that of -index-key has signed it/)
+  const text = readFileSync(file, 'utf8')
+  for (const half of [text.slice(0, 100), text.slice(0, -20), '', '[]', '{"index":{}}', 'null']) {
+    writeFileSync(file, half)
+    equal((await scan()).code, 1, half)
+  }
 })

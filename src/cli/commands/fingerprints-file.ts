@@ -7,12 +7,13 @@ import { CliError } from '../cli-error.ts'
 import { whyUnreadable } from '../unreadable.ts'
 
 /** Throws a CliError that says what is wrong with the file. */
-export const indexFromFile = (file: string): IndexMatcher => readIndex(textOf(file), file)
+export const indexFromFile = (file: string, signer?: string): IndexMatcher =>
+  readIndex(textOf(file), file, signer)
 
 /** As it is, for threads that open it themselves. */
-export function fingerprintsIn(file: string): FingerprintIndex {
+export function fingerprintsIn(file: string, signer?: string): FingerprintIndex {
   const text = textOf(file)
-  readIndex(text, file)
+  readIndex(text, file, signer)
   return JSON.parse((JSON.parse(text) as { index: string }).index) as FingerprintIndex
 }
 
@@ -26,7 +27,7 @@ function textOf(file: string): string {
   }
 }
 
-export function readIndex(text: string, from: string): IndexMatcher {
+export function readIndex(text: string, from: string, signer?: string): IndexMatcher {
   const bad = (why: string) =>
     new CliError(`${from} is no index of fingerprints: ${why}`, {
       hint: 'coffer fingerprints -out=FILE makes one',
@@ -39,6 +40,9 @@ export function readIndex(text: string, from: string): IndexMatcher {
   }
   const bytes = Buffer.from(key, 'base64')
   if (bytes.length !== 32) throw bad('its public_key has another length than 32 bytes')
+  if (signer !== undefined && !bytes.equals(Buffer.from(signer, 'base64'))) {
+    throw bad('another key than that of -index-key has signed it')
+  }
   if (!ed25519Verifier(bytes)(index, Buffer.from(signature, 'base64'))) {
     throw bad('its signature is not of what is in it')
   }

@@ -1,5 +1,6 @@
 /** `fingerprints`: the index by which `scan` and `scrub` know secrets that they do not have. */
-import { writeFileSync } from 'node:fs'
+import { writeWhole } from '../../agent/write-file.ts'
+import { CliError } from '../cli-error.ts'
 import { defineCommand, flag } from '../command.ts'
 import { readIndex } from './fingerprints-file.ts'
 
@@ -29,12 +30,23 @@ export const command = defineCommand({
     // What cannot be read back is not written.
     const text = `${JSON.stringify(data)}\n`
     const { refs } = readIndex(text, 'the answer of the server')
-    writeFileSync(flags.out, text, { mode: 0o600 })
+    await written(flags.out, text)
     const { secrets, left_out: leftOut, truncated, public_key: key } = data
     const told = { file: flags.out, secrets, values: refs.length, left_out: leftOut, truncated }
     if (!out.tabular) return out.structured({ ...told, public_key: key })
     out.line(`Wrote ${flags.out}: ${refs.length} values of ${String(secrets)} secrets`)
+    out.line(`Signed with the key: ${String(key)}`)
     if (Number(leftOut) > 0) out.line(`Left out as too easy to guess: ${String(leftOut)}`)
     if (truncated === true) out.line('There are more secrets than go into one index: name a path.')
   },
 })
+
+/** Whole or not at all: a hook must not find half an index when this is ended. */
+async function written(file: string, text: string): Promise<void> {
+  try {
+    await writeWhole(file, text, { mode: 0o600 })
+  } catch (error) {
+    const { code = 'unwritable' } = error as NodeJS.ErrnoException
+    throw new CliError(`the index ${file} cannot be written (${code})`)
+  }
+}

@@ -1,4 +1,5 @@
 /** What a scan has found, as reports of leaks: the secrets that an index knew, each once a place. */
+import { printable } from '../../scan/report/report.ts'
 import { CliError } from '../cli-error.ts'
 import type { Api } from '../http/api.ts'
 
@@ -58,9 +59,9 @@ export function leakOf(
   const file = typeof commit === 'string' ? `${commit.slice(0, 12)}:${String(path)}` : String(path)
   return {
     path: at.path,
-    field: at.field,
+    field: printable(at.field),
     version: Number(at.version) || 0,
-    source: [name, file].filter((part) => part !== '').join(' '),
+    source: printable([name, file].filter((part) => part !== '').join(' ')),
     fingerprint: typeof fingerprint === 'string' ? fingerprint : '',
   }
 }

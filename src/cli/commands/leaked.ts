@@ -1,12 +1,15 @@
 /** `leaked`: cases of secrets that were seen where they should not be. */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { printable } from '../../scan/report/report.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
+import type { Secret } from '../http/api.ts'
 import { showKeys, showNone, showSecret } from '../output/secret.ts'
 import { trimSlashes } from '../paths.ts'
 import { whyUnreadable } from '../unreadable.ts'
 import { leaksIn, sendLeak } from './leaked-findings.ts'
+import { whereaboutsOf, wordsOf } from './whereabouts.ts'
 
 const idArg = {
   name: 'id',
@@ -119,6 +122,9 @@ const list = defineCommand({
 const show = defineCommand({
   path: ['leaked', 'show'],
   summary: 'Shows a case: what has leaked, and where it was seen',
+  help:
+    'With what is known of the secret, as far as your token may know it: whether it is live, who has ' +
+    'read it last by the audit log, and who may read it.',
   examples: [{ does: 'One of them', line: 'coffer leaked show 3f2a90c1d4e5b678' }],
   args: [idArg],
   exits: NONE,
@@ -126,9 +132,24 @@ const show = defineCommand({
     const path = `sys/coffer/leaked/${trimSlashes(at.args[0]!)}`
     const secret = await at.api.secret({ method: 'GET', path, doing: 'Error reading the case' })
     if (secret === undefined) throw new CliError(`No open case ${at.args[0]!}`, { exit: 2 })
+    const about = at.settings.field === undefined ? await aboutCase(at, secret) : undefined
+    if (!about) return showSecret(at, secret)
+    if (!at.out.tabular) {
+      const data = { ...secret.data, whereabouts: about }
+      return showSecret(at, { ...secret, data, raw: { ...secret.raw, data } })
+    }
     showSecret(at, secret)
+    at.out.line('')
+    for (const words of wordsOf(about)) at.out.line(printable(words))
   },
 })
+
+/** What is known of the secret of a case, beside the case; undefined where that is for others. */
+async function aboutCase({ api }: Pick<At, 'api'>, { data }: Secret) {
+  const path = data?.['path']
+  if (typeof path !== 'string') return undefined
+  return whereaboutsOf(api, { path, version: Number(data?.['version']) || 0 })
+}
 
 const close = defineCommand({
   path: ['leaked', 'close'],

@@ -9,13 +9,15 @@ import { scrubStream } from '../../scrub/stream.ts'
 import { CliError } from '../cli-error.ts'
 import { type Context, defineCommand, flag } from '../command.ts'
 import { indexFromFile } from './fingerprints-file.ts'
+import { indexKeyFlag } from './index-key-flag.ts'
 import { whyUnreadable } from '../unreadable.ts'
 import { locate } from './kv/place.ts'
 
 const flags = {
   env: flag.bool('Hide the values of environment variables whose names say that they are secret.'),
-  from: flag.list('Hide what this KV secret holds now. May be given many times.'),
+  from: flag.list('Hide what this secret holds, now and when it changes. May be given many times.'),
   index: flag.string('Hide what this file of `coffer fingerprints` knows.'),
+  'index-key': indexKeyFlag,
   rules: flag.bool('Hide what looks like a secret by the rules, too.', { default: true }),
   show: flag.string('In the place of a secret: where it is kept, or a tag.', {
     default: 'name',
@@ -49,7 +51,9 @@ export const command = defineCommand({
       show,
       ...(key !== undefined && { key: keyIn(key) }),
       ...(at.flags.rules && { rules: compileRules() }),
-      ...(at.flags.index !== undefined && { index: indexFromFile(at.flags.index) }),
+      ...(at.flags.index !== undefined && {
+        index: indexFromFile(at.flags.index, at.flags['index-key']),
+      }),
     })
     if (at.flags.env) addEnvironment(scrubber, at)
     // Most of an environment is no secret; of what was named, the user is told.
@@ -60,15 +64,27 @@ export const command = defineCommand({
       const what = leftOut === 1 ? 'value is' : 'values are'
       at.io.stderr.write(`scrub: ${leftOut} ${what} too short or plain to be looked for\n`)
     }
-    const clean = at.io.stdin.pipe(scrubStream(scrubber))
-    for await (const bytes of clean as AsyncIterable<Uint8Array>) {
-      // A reader that is slow makes the writer wait, and so on up to the app.
-      if (at.io.stdout.write(bytes) === false) await once(at.io.stdout as never, 'drain')
+    const stop = await following(scrubber, at)
+    try {
+      const clean = at.io.stdin.pipe(scrubStream(scrubber))
+      for await (const bytes of clean as AsyncIterable<Uint8Array>) {
+        // A reader that is slow makes the writer wait, and so on up to the app.
+        if (at.io.stdout.write(bytes) === false) await once(at.io.stdout as never, 'drain')
+      }
+    } finally {
+      await stop()
     }
   },
 })
 
 type At = Context<typeof flags>
+
+/** What can follow is loaded only where there is something to be followed. */
+async function following(scrubber: Scrubber, at: At): Promise<() => Promise<void>> {
+  if (at.flags.from.length === 0) return async () => {}
+  const { followSecrets } = await import('./scrub-follow.ts')
+  return followSecrets(at, scrubber, at.flags.from)
+}
 
 const SECRET_NAME = /pass|pwd|secret|token|api_?key|private|credential|auth|dsn|_key$|_url$|_uri$/i
 const URL_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s:@]*:([^@\s]+)@/i

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { rotationHouse } from '../../../test/support/rotation-house.ts'
 import { testCore, type TestCore } from '../../../test/support/test-core.ts'
+import { defineEngine, endpoint, lease } from '../../kit/kit.ts'
+import { ENGINES } from '../../server/builtin.ts'
 import { ed25519Verifier } from '../../crypto/ed25519.ts'
 import { formsOf } from '../../rules/encodings.ts'
 import { type FingerprintIndex, openIndex } from '../../rules/fingerprints.ts'
@@ -132,4 +134,80 @@ test('fingerprints know what a rotation serves, and what it has served', async (
     deepEqual(known(first.password), { ...at, version: 1, live: false }, path)
     deepEqual(known(second.password), { ...at, version: 2, live: true }, path)
   }
+})
+
+/** Gives out a word with a lease, as a database does a password. */
+const lender = defineEngine({
+  type: 'lender',
+  help: 'Lends words.',
+  leases: { word: { revoke: async () => {} } },
+  endpoints: [
+    endpoint('creds/app', {
+      help: 'A word.',
+      fields: {},
+      read: ({ now }) => {
+        const password = value(`lent ${now}`)
+        const grant = { kind: 'word', secret: {}, values: { password }, ttlSeconds: 60 }
+        return lease({ username: value('user'), password }, grant)
+      },
+    }),
+  ],
+})
+
+test('fingerprints know what was issued with a lease, until a week after it has ended', async () => {
+  const made = await testCore({ engines: [...ENGINES, lender] })
+  made.core.expiry.stop()
+  made.core.rotation.stop()
+  await made.ask('write', 'sys/mounts/lent', { type: 'lender' })
+  const issue = async () => {
+    const { body } = await made.ask('read', 'lent/creds/app')
+    return { ...(body.data as { password: string }), id: body['lease_id'] as string }
+  }
+  const known = async (password: string, path = '', token?: string) =>
+    opened(await indexOf(made, path, token)).find(Buffer.from(`p=${password};`))[0]?.ref
+  const first = await issue()
+  made.clock.advance(30_000)
+  const second = await issue()
+  const at = { path: 'lent/creds/app', field: 'password', version: 0 }
+  for (const path of ['', 'lent', 'lent/creds/app'])
+    deepEqual(await known(first.password, path), { ...at, live: true, lease: first.id }, path)
+  equal(await known(first.password, 'secret'), undefined)
+  equal(await known(value('user')), undefined, 'a name is no secret')
+
+  const about = async (lease: string) =>
+    (await made.ask('write', 'sys/coffer/whereabouts', { path: at.path, lease })).body.data!['live']
+  equal(await about(first.id), true)
+
+  // Whoever may ask for one of their own knows it again, and learns nothing of the lease.
+  const policy = 'path "sys/coffer/fingerprints" { capabilities = ["update"] }'
+  for (const [more, ref] of [
+    ['', undefined],
+    ['path "lent/creds/*" { capabilities = ["read"] }', { ...at, live: true }],
+    [
+      `path "lent/creds/*" { capabilities = ["read"] }
+       path "sys/leases/lookup/*" { capabilities = ["list", "sudo"] }`,
+      { ...at, live: true, lease: second.id },
+    ],
+  ] as const) {
+    await made.ask('write', 'sys/policies/acl/p', { policy: `${policy} ${more}` })
+    const { body } = await made.ask('write', 'auth/token/create', { policies: ['p'] })
+    const token = (body['auth'] as { client_token: string }).client_token
+    deepEqual(await known(second.password, '', token), ref, more)
+  }
+
+  // One ends by its time, the other by hand; neither is forgotten, and both are in the end.
+  made.clock.advance(31_000)
+  await made.core.expiry.pass()
+  await made.ask('write', 'sys/leases/revoke', { lease_id: second.id })
+  for (const { password, id } of [first, second])
+    deepEqual(await known(password), { ...at, live: false, lease: id })
+  equal(await about(first.id), false)
+  const shown = await made.ask('write', 'sys/leases/lookup', { lease_id: (await issue()).id })
+  ok(!shown.text.includes(value(`lent ${made.clock.now()}`)), 'no endpoint shows it')
+  made.clock.advance(7 * 24 * 3_600_000)
+  await made.core.expiry.pass()
+  equal(await known(first.password), undefined)
+  const tx = (await made.core.begin(false))!
+  const [mount] = await tx.list('issued/')
+  equal((await tx.list(`issued/${mount}`)).length, 1, 'the one that was issued last')
 })

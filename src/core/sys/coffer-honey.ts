@@ -19,6 +19,7 @@ import {
   removeBait,
   tokenKey,
 } from '../honey/baits.ts'
+import { requirePlain } from '../plain-text.ts'
 import { homeOf } from '../namespaces.ts'
 import { treeView } from '../tree-view.ts'
 import { isHere, scopeOf, turnOf, txOf } from '../turn.ts'
@@ -107,7 +108,7 @@ const shown = ({ of, path, role, accessor, setAt, webhook, note }: Bait) => ({
 })
 
 async function setOut(call: Call<never>, core: Core, data: Data) {
-  if (data.note.length > NOTE_MAX) refuse(`note must be ${NOTE_MAX} characters or less`)
+  requirePlain('note', data.note, NOTE_MAX)
   const { kind } = data
   if (kind === undefined) return refuse('missing kind: kv, approle or token')
   const scope = scopeOf(call)

@@ -15,6 +15,7 @@ import {
   type Leaked,
   reportLeak,
 } from '../leaked.ts'
+import { requirePlain } from '../plain-text.ts'
 import { homeOf } from '../namespaces.ts'
 import { askToRotate, WAIT_MS_MAX } from '../rotation/orders.ts'
 import { subjectOf } from '../rotation/subject.ts'
@@ -96,7 +97,7 @@ const shown = (id: string, { sources, openedAt, lastAt, ...found }: LeakCase) =>
 
 function leakedBy({ path, field, version, fingerprint, source }: Data): Leaked {
   for (const [name, text] of Object.entries({ path, field, fingerprint, source })) {
-    if (text.length > TEXT_MAX) refuse(`${name} must be ${TEXT_MAX} characters or less`)
+    requirePlain(name, text, TEXT_MAX)
   }
   if (fingerprint !== '' && !/^[0-9a-f]{16,64}$/.test(fingerprint)) {
     refuse('fingerprint must be one of a finding: hexadecimal digits')

@@ -10,6 +10,7 @@ import { noted, type RotationEntry, rotationsIn, saveRotation } from '../rotatio
 import { planOf, statusOf } from '../rotation/shown.ts'
 import { fullPathOf, mayRead, subjectOf } from '../rotation/subject.ts'
 import { type Core } from '../core.ts'
+import { requirePlain } from '../plain-text.ts'
 import { scopeOf, turnOf } from '../turn.ts'
 
 const path = t.rest({ help: 'What is rotated, as its readers name it: `secret/app/db`.' })
@@ -41,6 +42,8 @@ const nowFields = {
   values: t.map({ help: 'The same, where there is more than one field.', sensitive: true }),
 }
 
+/** A history keeps forty of them. */
+const BECAUSE_MAX = 500
 const ACKS = ['seen', 'applied', 'drained', 'nack', 'gone'] as const
 
 export function cofferRotateEndpoints(core: Core): Endpoint[] {
@@ -75,7 +78,7 @@ export function cofferRotateEndpoints(core: Core): Endpoint[] {
       help: 'Holds a rotation: nothing goes on until it is released. A soft revocation is undone.',
       fields: { path, because },
       write: (call) =>
-        changed(call as never, core, call.data.path, (entry) => ({
+        changed(call as never, core, reasoned(call.data), (entry) => ({
           ...entry,
           held: { reason: 'operator', since: call.now, note: call.data.because },
           history: noted(entry, call.now, `held: ${call.data.because}`),
@@ -89,7 +92,7 @@ export function cofferRotateEndpoints(core: Core): Endpoint[] {
         'although somebody holds it; a refused login undoes even that, unless it was released again.',
       fields: { path, because },
       write: (call) =>
-        changed(call as never, core, call.data.path, (entry, { kind }) =>
+        changed(call as never, core, reasoned(call.data), (entry, { kind }) =>
           released(entry, { now: call.now, because: call.data.because, assisted: kind.assisted }),
         ),
       example: { because: 'the batch host is gone' },
@@ -174,6 +177,12 @@ async function pathsOf(call: Call<never>, core: Core): Promise<string[]> {
     if (mayRead(turn, { mount, kind, entry })) found.push(fullPathOf(mount, entry))
   }
   return found.sort()
+}
+
+/** The path, once the reason is one that may be shown to people. */
+function reasoned({ path, because }: { path: string; because: string }): string {
+  requirePlain('because', because, BECAUSE_MAX)
+  return path
 }
 
 /** Changes the record in the request, lets the machine go on, and answers with how it stands then. */

@@ -13,6 +13,7 @@ import { cofferLeakedEndpoints } from './coffer-leaked.ts'
 import { cofferRotateConfigEndpoints } from './coffer-rotate-config.ts'
 import { cofferRotateEndpoints } from './coffer-rotate.ts'
 import { cofferReadEndpoints } from './coffer-read.ts'
+import { cofferWhereaboutsEndpoints } from './coffer-whereabouts.ts'
 import { cofferWatchEndpoints } from './coffer-watch.ts'
 import { configEndpoints, type LoggerOptions } from './config.ts'
 import { counterEndpoints } from './host-counters.ts'
@@ -72,6 +73,7 @@ export function sysEngine(core: Core, parts: SysParts = {}): Engine {
       ...cofferRotateConfigEndpoints(core),
       ...cofferExplainEndpoints(core),
       ...cofferWatchEndpoints(core),
+      ...cofferWhereaboutsEndpoints(core),
       ...passwordPolicyEndpoints(),
       ...pluginEndpoints(core),
       ...internalEndpoints(core),

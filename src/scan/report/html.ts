@@ -1,5 +1,6 @@
 /** One page that needs nothing else: a table that can be filtered. It loads nothing and sends nothing. */
 import { createHash } from 'node:crypto'
+import { nameOf } from '../../rules/fingerprints.ts'
 import type { Out, Reporter, Shown } from './report.ts'
 import { closing } from './text.ts'
 
@@ -51,9 +52,7 @@ function rowOf({
   commit,
   known,
 }: Shown): string {
-  const vault = known
-    ? `<br>vault: ${escape(known.path)}#${escape(known.field)} v${known.version}`
-    : ''
+  const vault = known ? `<br>vault: ${escape(nameOf(known))}` : ''
   const who = commit
     ? `<code>${escape(commit.id.slice(0, 12))}</code><br>${escape(commit.date.slice(0, 10))} ${escape(commit.author)}`
     : ''

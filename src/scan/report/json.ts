@@ -24,7 +24,13 @@ export function fields(finding: Shown): Record<string, unknown> {
     }),
     ...(finding.verified && { verified: finding.verified }),
     ...(known && {
-      vault: { path: known.path, field: known.field, version: known.version, live: known.live },
+      vault: {
+        path: known.path,
+        field: known.field,
+        version: known.version,
+        live: known.live,
+        ...(known.lease !== undefined && { lease: known.lease }),
+      },
     }),
   }
 }

@@ -1,4 +1,5 @@
 /** For people at a terminal: the line, a caret below the secret, and what was looked at. */
+import { nameOf } from '../../rules/fingerprints.ts'
 import { type Out, printable, type Reporter, type Shown, type Summary } from './report.ts'
 
 const PATHS_MAX = 3
@@ -12,7 +13,18 @@ export function text(out: Out): Reporter {
   const line = (words = '') => out.write(`${words}\n`)
   return {
     finding(finding) {
-      const { path, line: at, column, title, rule, commit, known, fingerprint, verified } = finding
+      const {
+        path,
+        line: at,
+        column,
+        title,
+        rule,
+        commit,
+        known,
+        fingerprint,
+        verified,
+        about,
+      } = finding
       line(`${paint(BOLD, `${printable(path)}:${at}:${column}`)}  ${paint(RED, title)} (${rule})`)
       const { text: shown, from } = cut(finding, out.columns - 4)
       line(`    ${shown}`)
@@ -21,10 +33,10 @@ export function text(out: Out): Reporter {
       if (verified) line(`    its provider says: ${verified}`)
       if (known) {
         const life = known.live ? 'live' : 'not served any more'
-        line(
-          `    vault: ${printable(known.path)}#${printable(known.field)} v${known.version}, ${life}`,
-        )
+        line(`    vault: ${printable(nameOf(known))}, ${life}`)
+        if (known.lease !== undefined) line(`    lease: ${printable(known.lease)}`)
       }
+      for (const words of about ?? []) line(`    ${printable(words)}`)
       if (commit) {
         const author = printable(commit.author)
         line(paint(DIM, `    ${commit.id.slice(0, 12)} ${commit.date.slice(0, 10)} ${author}`))

@@ -11,6 +11,12 @@ export type CredentialConfig = Readonly<Record<string, unknown>>
 /** `proof` is for the database, `shown` for the caller. */
 export type Made = { proof: Proof; shown: Record<string, string> }
 
+/** Those of the shown that nobody else may know: certificates are for everyone. */
+export function secretsIn(shown: Made['shown']): Record<string, string> {
+  const names = ['password', 'rsa_private_key', 'private_key']
+  return Object.fromEntries(Object.entries(shown).filter(([name]) => names.includes(name)))
+}
+
 type Wanted = {
   type: CredentialType
   config: CredentialConfig

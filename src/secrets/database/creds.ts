@@ -5,7 +5,7 @@
 import { type Call, endpoint, Failure, lease, t } from '../../kit/kit.ts'
 import { type LeaseJob, type UndoJob } from '../../kit/call.ts'
 import { checkAllowed, type Connection, connectionNamed, withTarget } from './connection.ts'
-import { newCredential } from './credential.ts'
+import { newCredential, secretsIn } from './credential.ts'
 import { pluginNamed } from './plugins.ts'
 import { type Role, roles, withoutEmpty } from './roles.ts'
 import { StatementError } from './statements.ts'
@@ -55,6 +55,7 @@ export const credsEndpoints = [
             db_name: role.db_name,
             revocation_statements: role.revocation_statements,
           },
+          values: secretsIn(shown),
           ttlSeconds: ttl,
           ...(role.max_ttl > 0 && { maxTtlSeconds: role.max_ttl }),
         },

@@ -5,6 +5,7 @@ import { NO_MARIADB, startMariadb } from '../../../test/support/mariadb.ts'
 import { NO_POSTGRES, startPostgres } from '../../../test/support/postgres.ts'
 import { NO_REDIS, startRedis } from '../../../test/support/redis.ts'
 import { testCore } from '../../../test/support/test-core.ts'
+import { type FingerprintIndex, nameOf, openIndex } from '../../rules/fingerprints.ts'
 
 const open = new AsyncDisposableStack()
 after(() => open.disposeAsync())
@@ -104,6 +105,16 @@ for (const { family, none, start } of FAMILIES) {
     ok(await takes(password))
     equal(await server.takes(username, `${password}x`), false)
     deepEqual(await users(), [username])
+    const inIndex = async () => {
+      const { index } = await done('write', 'sys/coffer/fingerprints').then(
+        ({ data }) => data as { index: string },
+      )
+      ok(!index.includes(password))
+      const found = openIndex(JSON.parse(index) as FingerprintIndex).find(Buffer.from(password))
+      return found.map(({ ref }) => `${nameOf(ref)} ${ref.live} ${ref.lease}`)
+    }
+    const known = `database/creds/reader#password`
+    deepEqual(await inIndex(), [`${known} true ${String(body['lease_id'])}`])
 
     clock.advance(1_800_000)
     const renewed = await done('write', 'sys/leases/renew', {
@@ -115,6 +126,7 @@ for (const { family, none, start } of FAMILIES) {
     await core.expiry.pass()
     deepEqual(await users(), [])
     equal(await server.takes(username, password), false)
+    deepEqual(await inIndex(), [`${known} false ${String(body['lease_id'])}`])
 
     const second = await done('read', 'database/creds/reader')
     await done('write', 'sys/leases/revoke', { lease_id: second['lease_id'] })

@@ -18,6 +18,7 @@ import {
 } from '../../../scan/scan.ts'
 import { CliError } from '../../cli-error.ts'
 import { type Context, defineCommand, flag } from '../../command.ts'
+import { indexKeyFlag } from '../index-key-flag.ts'
 import { baselineCreate, baselineUpdate } from './baseline-command.ts'
 import { fixFlags } from './fix-flags.ts'
 import { installHook } from './hook-command.ts'
@@ -37,6 +38,7 @@ const flags = {
   ...sourceFlags,
   ...setupFlags,
   index: flag.string('Know the secrets of a vault by this file of `coffer fingerprints`.'),
+  'index-key': indexKeyFlag,
   reveal: flag.bool('Print values as they are. They are masked without this.'),
   ...fixFlags,
   ...reportFlags,
@@ -95,12 +97,15 @@ async function runScan(at: At): Promise<number> {
   const setup = await setupOf(at)
   const verify = await verifierFor(at)
   const leaks = await leaksFor(at)
+  const about = await aboutFor(at)
   let findings = 0
   for await (const finding of foundBy(at, setup, tally)) {
     findings++
     leaks?.add(finding)
     const verified = await verify?.(finding)
-    reporter.finding(shown({ ...finding, ...(verified && { verified }) }, at.flags.reveal))
+    const told = await about?.(finding)
+    const whole = { ...finding, ...(verified && { verified }), ...(told && { about: told }) }
+    reporter.finding(shown(whole, at.flags.reveal))
   }
   refuseNothing(tally, at)
   const summary = { tally, findings, rules: await rulesIn(setup), version: COFFER_VERSION }
@@ -167,6 +172,13 @@ async function verifierFor({ flags: { verify, 'verify-host': words } }: At) {
   }
 }
 
+/** For people, and where an index says whose secrets these may be. */
+async function aboutFor(at: At) {
+  const { index, format, template } = at.flags
+  if (index === undefined || format !== 'text' || template !== undefined) return undefined
+  return (await import('./about.ts')).aboutFrom(at)
+}
+
 async function templateIn(file: string, out: Out): Promise<Reporter> {
   const { readTemplate, TemplateError } = await import('../../../scan/report/template.ts')
   try {
@@ -205,9 +217,11 @@ async function* foundBy(at: At, setup: Setup, tally: Tally): AsyncGenerator<Find
   }
 }
 
-async function indexOf({ flags: { index } }: At): Promise<ScanOptions['index']> {
+async function indexOf({
+  flags: { index, 'index-key': signer },
+}: At): Promise<ScanOptions['index']> {
   if (index === undefined) return undefined
-  return (await import('../fingerprints-file.ts')).fingerprintsIn(index)
+  return (await import('../fingerprints-file.ts')).fingerprintsIn(index, signer)
 }
 
 /** Most projects have accepted nothing. */
