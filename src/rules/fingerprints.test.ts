@@ -102,7 +102,7 @@ test('openIndex() takes nothing of a file for what it is not', () => {
   const wrong = hostile.flatMap((one) => [
     one,
     { ...made, format: one },
-    { ...made, key: one },
+    { ...made, salt: one },
     { ...made, entries: one },
     { ...made, refs: one },
     { ...made, refs: [one] },

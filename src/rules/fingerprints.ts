@@ -195,7 +195,7 @@ function partsOf(index: FingerprintIndex): { key: Buffer; packed: Buffer; refs: 
   const given = Object(index) as Record<keyof FingerprintIndex, unknown>
   const { format, salt, entries, refs } = given
   if (format !== FORMAT) throw new TypeError(`the index is not of the form ${FORMAT}`)
-  if (typeof salt !== 'string') throw new TypeError('it has no salt: make it anew')
+  if (typeof salt !== 'string') throw new TypeError('the index has no salt: make it anew')
   if (typeof entries !== 'string' || !Array.isArray(refs)) {
     throw new TypeError('entries or refs of the index are missing')
   }
