@@ -8,6 +8,7 @@ import { createCache } from '../cache.ts'
 import { asyncDispose, type Client } from '../connect.ts'
 import { ClosedError, DeniedError } from '../errors.ts'
 import { type CallOptions, sleep } from '../http.ts'
+import { waitFor } from '../session.ts'
 import { type Acks, type AckState, createAcks } from './acks.ts'
 import { createChanges, type Watch } from './changes.ts'
 import { Credential, type FieldNames } from './credential.ts'
@@ -148,6 +149,11 @@ class Source implements RotatingCredential {
 
   async close(): Promise<void> {
     if (this.#end.signal.aborted) return
+    // Neither acks nor clocks keep a process alive; whoever waits for the end does.
+    await waitFor(this.#leave(), {})
+  }
+
+  async #leave(): Promise<void> {
     const { signal } = this.#end
     const late = sleep(LAST_WORDS_MS, signal).catch(() => {})
     await Promise.race([this.#acks.leave(this.#current?.generation), late])

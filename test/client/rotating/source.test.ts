@@ -442,9 +442,8 @@ test('nothing of it keeps a process alive', async () => {
   await using fake = await FakeServer.start()
   dynamic(fake)
   fake.put('secret/app', { password: 'one' })
-  const door = new URL('../../../src/client/client.ts', import.meta.url).href
   const program = `
-    import { connect, openSecrets, rotatingCredential, token } from ${JSON.stringify(door)}
+    import { connect, openSecrets, rotatingCredential, token } from ${JSON.stringify(DOOR)}
     const own = { address: ${JSON.stringify(fake.address)}, auth: token('fake-root') }
     const client = await connect(own)
     const watch = async function* () { await new Promise(() => {}) }
@@ -454,7 +453,26 @@ test('nothing of it keeps a process alive', async () => {
     const secrets = openSecrets({ client, softTtlMs: 1 })
     await secrets.get('${REF}#password')
     console.log('done')`
+  equal(await printed(program), 'done\n')
+})
+
+test('who waits for its end is there to see it, also when the server says nothing', async () => {
+  await using fake = await FakeServer.start()
+  fake.put('secret/app', { password: 'one' })
+  fake.on(({ path }) => (path === 'sys/coffer/ack' ? 'hang' : undefined))
+  const program = `
+    import { rotatingCredential, token } from ${JSON.stringify(DOOR)}
+    const own = { address: ${JSON.stringify(fake.address)}, auth: token('fake-root') }
+    const source = await rotatingCredential('${REF}', { connect: own, onError: () => {} })
+    await source.close()
+    console.log('closed')`
+  equal(await printed(program), 'closed\n')
+})
+
+const DOOR = new URL('../../../src/client/client.ts', import.meta.url).href
+
+async function printed(program: string): Promise<string> {
   const flags = ['--no-warnings', '--input-type=module', '-e', program]
   const { stdout } = await promisify(execFile)(process.execPath, flags, { timeout: 20_000 })
-  equal(stdout, 'done\n')
-})
+  return stdout
+}
