@@ -30,8 +30,8 @@ export type Writer = {
 const REMEMBERED = 20_000
 const PURGE_EVERY = 5_000
 const RECENT_MAX = 20_000
-/** Between a request's write and the next one's is half of the work; the rest is for its answer. */
-const LATER_TOO = 2
+/** From one request's write to the next one's is about a fifth of the work that each of them is. */
+const LATER_TOO = 5
 /** What waits for one commit is small and short-lived. */
 const YOUNG_MB = 4
 
