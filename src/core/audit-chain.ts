@@ -70,12 +70,15 @@ export class AuditChain {
     return this.#seq - this.#signedSeq
   }
 
-  /** The lines of entries that are written together, each a JSON object's text; with newlines. */
+  /**
+   * The lines of entries that are written together, with newlines. An entry is a JSON object's text
+   * without its last brace: to cut that off here would have all of it copied once more.
+   */
   link(entries: readonly string[]): string {
     let lines = ''
     for (const entry of entries) {
       const prev = lines === '' ? `,"prev":"${this.#prev}"` : ''
-      lines += `${this.#prefix}${entry.slice(0, -1)},"chain":"${this.id}","seq":${++this.#seq}${prev}}\n`
+      lines += `${this.#prefix}${entry},"chain":"${this.id}","seq":${++this.#seq}${prev}}\n`
     }
     this.#prev = linesHash(lines)
     return lines
@@ -88,7 +91,7 @@ export class AuditChain {
     const signature = this.#signer.sign(signedText(unsigned)).toString('base64')
     const key = keyId(this.#signer.publicKey)
     const line = this.link([
-      `{"time":"${time}","type":"checkpoint","key":"${key}","signature":"${signature}"}`,
+      `{"time":"${time}","type":"checkpoint","key":"${key}","signature":"${signature}"`,
     ])
     this.#signedSeq = this.#seq
     return { line, checkpoint: { ...unsigned, signature } }

@@ -146,6 +146,35 @@ test('an entry says who, what, where and with what result', async () => {
   equal(audit.entries().length % 2, 0)
 })
 
+test('an entry of a token that comes again says what is so now, not what was so before', async () => {
+  const { ask, last } = await audited()
+  const put = (name: string, policy: string) => ask('write', `sys/policies/acl/${name}`, { policy })
+  await put('one', 'path "secret/data/a" { capabilities = ["read"] }')
+  await put('two', 'path "cubbyhole/*" { capabilities = ["read"] }')
+  const made = await ask('write', 'auth/token/create', {
+    policies: ['one', 'two'],
+    no_default_policy: true,
+  })
+  const token = (made.body['auth'] as Record<string, string>)['client_token']!
+  const said = async (path: string) => {
+    await ask('read', path, {}, { token })
+    const [{ auth, request }] = last()
+    const { allowed, granting_policies: granting } = auth!['policy_results'] as {
+      allowed: boolean
+      granting_policies?: { name: string }[]
+    }
+    return [request['path'], request['mount_point'], allowed, granting?.map(({ name }) => name)]
+  }
+  const expected = [
+    ['secret/data/a', 'secret/', true, ['one']],
+    ['secret/data/b', 'secret/', false, undefined],
+    ['cubbyhole/a', 'cubbyhole/', true, ['two']],
+  ]
+  for (const each of [...expected, ...expected.toReversed()]) {
+    deepEqual(await said(each[0] as string), each)
+  }
+})
+
 test('an entry shows accessors and counts keys when its device is told to', async () => {
   const { ask, last } = await audited({ hmac_accessor: 'false', elide_list_responses: 'true' })
   const created = await ask('write', 'auth/token/create', { policies: ['default'] })

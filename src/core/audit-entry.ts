@@ -1,7 +1,8 @@
 /**
  * The text of an audit entry, in Vault's shape (vault-protocol.md, section 11), built from parts:
  * what depends only on the token or the mount is printed once and kept as long as that object
- * lives. A new field is hashed unless it is written here as clear.
+ * lives. A new field is hashed unless it is written here as clear. Entries are open: the chain adds
+ * its own fields at their end and closes them.
  */
 import { rfc3339 } from '../lib/clock.ts'
 import { JsonText } from '../kit/json-text.ts'
@@ -17,22 +18,28 @@ import { errorText } from './envelope.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 const mountTexts = new WeakMap<Mount, string>()
-const grantingTexts = new WeakMap<readonly string[], string>()
-const authTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, AuthText>>()
+const tokenTexts = new WeakMap<TokenEntry, WeakMap<DeviceView, TokenTexts>>()
 
-/** What the device prints of a token, for the policies its entity gave it then. */
-type AuthText = { identityPolicies: readonly string[]; text: string }
+/** What a device prints of a token that comes again, with what it was printed from. */
+type TokenTexts = {
+  auth: Pick<Turn, 'identityPolicies' | 'grantingPolicies' | 'allowed' | 'tokenNs'> & {
+    text: string
+  }
+  place: Pick<Turn, 'mount' | 'ns'> & { id: string | undefined; text: string }
+}
 
+/** In one piece: a text that was put together is walked through again each time it is copied. */
+const flat = (text: string) => Buffer.from(text).toString()
 const quote = (value: unknown) => JSON.stringify(value)
 
 export function requestEntry(turn: Turn, device: DeviceView): string {
-  return `{"time":"${rfc3339(turn.now)}","type":"request"${askedPart(turn, device)}${errorPart(turn)}}`
+  return `{"time":"${rfc3339(turn.now)}","type":"request"${askedPart(turn, device)}${errorPart(turn)}`
 }
 
 export function responseEntry(turn: Turn, device: DeviceView): string {
   return (
     `{"time":"${rfc3339(turn.now)}","type":"response"${askedPart(turn, device)}` +
-    `,"response":${responsePart(turn, device)}${errorPart(turn)}}`
+    `,"response":${responsePart(turn, device)}${errorPart(turn)}`
   )
 }
 
@@ -44,7 +51,7 @@ export function honeyEntry(
 ): string {
   return (
     `{"time":"${rfc3339(turn.now)}","type":"honey"${askedPart(turn, device)}` +
-    `,"honey":${quote(bait)}${errorPart(turn)}}`
+    `,"honey":${quote(bait)}${errorPart(turn)}`
   )
 }
 
@@ -56,16 +63,43 @@ export function endEntry(
 ): string {
   return (
     `{"time":"${rfc3339(turn.now)}","type":"response"${askedPart(turn, device)}` +
-    `,"response":{${mountPart(turn).slice(1)},"data":${quote(facts)}}}`
+    `,"response":{${mountPart(turn).slice(1)},"data":${quote(facts)}}`
   )
 }
 
 /** Who asked for what: the same in both entries of a turn, so it is printed once. */
 function askedPart(turn: Turn, device: DeviceView): string {
   if (turn.asked?.device === device) return turn.asked.text
-  const text = `${authPart(turn, device)},"request":${requestPart(turn, device)}`
+  const { auth, place } = turn.token
+    ? ofToken(turn, turn.token, device)
+    : { auth: authPart(turn, device), place: placePart(turn, device) }
+  const text = `${auth},"request":${requestPart(turn, device, place)}`
   turn.asked = { device, text }
   return text
+}
+
+/** The same objects again are the same text again: an ACL too hands out the same lists. */
+function ofToken(turn: Turn, token: TokenEntry, device: DeviceView) {
+  let ofDevices = tokenTexts.get(token)
+  if (!ofDevices) tokenTexts.set(token, (ofDevices = new WeakMap()))
+  const known = ofDevices.get(device)
+  const { identityPolicies, grantingPolicies, allowed, tokenNs, mount, ns } = turn
+  const { token: id } = turn.request
+  let [auth, place] = [known?.auth, known?.place]
+  if (
+    auth?.identityPolicies !== identityPolicies ||
+    auth.grantingPolicies !== grantingPolicies ||
+    auth.allowed !== allowed ||
+    auth.tokenNs !== tokenNs
+  ) {
+    const text = flat(authPart(turn, device))
+    auth = { identityPolicies, grantingPolicies, allowed, tokenNs, text }
+  }
+  if (place?.mount !== mount || place?.ns !== ns || place.id !== id) {
+    place = { mount, ns, id, text: flat(placePart(turn, device)) }
+  }
+  if (auth !== known?.auth || place !== known.place) ofDevices.set(device, { auth, place })
+  return { auth: auth.text, place: place.text }
 }
 
 /** Our failures say names, never values; anything else is told apart by its kind alone. */
@@ -80,29 +114,15 @@ function authPart(turn: Turn, device: DeviceView): string {
     if (request.token === undefined) return ''
     return `,"auth":{"client_token":"${device.hasher.hash(request.token)}",${results}}`
   }
-  let texts = authTexts.get(token)
-  if (!texts) authTexts.set(token, (texts = new WeakMap()))
-  const { identityPolicies } = turn
-  let known = texts.get(device)
-  if (known?.identityPolicies !== identityPolicies) {
-    texts.set(device, (known = { identityPolicies, text: tokenPart(turn, token, device) }))
-  }
-  return `,"auth":{${known.text},${results}}`
+  return `,"auth":{${tokenPart(turn, token, device)},${results}}`
 }
 
-function granting(turn: Turn): string {
-  const { grantingPolicies } = turn
+function granting({ grantingPolicies, tokenNs }: Turn): string {
   if (grantingPolicies.length === 0) return ''
-  // An ACL hands out the same list each time it grants the same.
-  let text = grantingTexts.get(grantingPolicies)
-  if (text === undefined) {
-    const list = grantingPolicies.map(
-      (name) => `{"name":${quote(name)}${idPart(turn.tokenNs)},"type":"acl"}`,
-    )
-    text = `,"granting_policies":[${list.join(',')}]`
-    grantingTexts.set(grantingPolicies, text)
-  }
-  return text
+  const list = grantingPolicies.map(
+    (name) => `{"name":${quote(name)}${idPart(tokenNs)},"type":"acl"}`,
+  )
+  return `,"granting_policies":[${list.join(',')}]`
 }
 
 function tokenPart(
@@ -134,17 +154,8 @@ const idPart = ({ id, path, prefix }: Namespace) =>
     ? ',"namespace_id":"root"'
     : `,"namespace_id":${quote(id)},"namespace_path":${quote(path)}`
 
-const namespaceTexts = new WeakMap<Namespace, string>()
-
-function namespacePart(namespace: Namespace): string {
-  let text = namespaceTexts.get(namespace)
-  if (text === undefined) {
-    const { id, path } = namespace
-    text = path === '' ? `{"id":"root"}` : `{"id":${quote(id)},"path":${quote(path)}}`
-    namespaceTexts.set(namespace, text)
-  }
-  return text
-}
+const namespacePart = ({ id, path }: Namespace) =>
+  path === '' ? `{"id":"root"}` : `{"id":${quote(id)},"path":${quote(path)}}`
 
 function mountPart(turn: Turn): string {
   const { mount } = turn
@@ -161,15 +172,21 @@ function mountPart(turn: Turn): string {
   return text
 }
 
-function requestPart(turn: Turn, device: DeviceView): string {
-  const { request, token } = turn
-  const { hasher, hashAccessor } = device
-  let text = `{"id":"${request.id}","operation":"${turn.operation}"${mountPart(turn)}`
+/** Through which mount with which token: the same in each request that a client makes there. */
+function placePart(turn: Turn, { hasher, hashAccessor }: DeviceView): string {
+  const { request, token, ns } = turn
+  let text = mountPart(turn)
   if (request.token !== undefined) text += `,"client_token":"${hasher.hash(request.token)}"`
   if (token?.accessor) {
     text += `,"client_token_accessor":${quote(hashAccessor ? hasher.hash(token.accessor) : token.accessor)}`
   }
-  text += `,"namespace":${namespacePart(turn.ns)},"path":${quote(turn.path)}`
+  return `${text},"namespace":${namespacePart(ns)}`
+}
+
+function requestPart(turn: Turn, device: DeviceView, place: string): string {
+  const { request } = turn
+  const { hasher } = device
+  let text = `{"id":"${request.id}","operation":"${turn.operation}"${place},"path":${quote(turn.path)}`
   if (turn.via !== undefined) text += `,"via":${quote(turn.via)}`
   const data = requestData(turn, device)
   if (data !== '') text += `,"data":{${data}}`

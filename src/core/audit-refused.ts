@@ -34,7 +34,7 @@ export async function auditRefused(
   const time = rfc3339(core.clock.now())
   const line = (type: string) => (device: DeviceView) =>
     `{"time":"${time}","type":"${type}"${asked(request, device)}` +
-    `${type === 'response' ? ',"response":{}' : ''},"error":${quote(failure.message)}}`
+    `${type === 'response' ? ',"response":{}' : ''},"error":${quote(failure.message)}`
   const asking = core.audit.record(line('request'))
   await core.audit.record(line('response'))
   await asking

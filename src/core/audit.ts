@@ -44,7 +44,7 @@ export type AuditLog = {
   readonly types: ReadonlyMap<string, AuditDeviceType>
   /** Opens and closes devices until they are those of the table. Cheap when nothing has changed. */
   follow(tx: Tx): Awaitable<void>
-  /** Resolves when the entry is written; rejects with audit_failed when no device took it. */
+  /** Resolves when the (open, see AuditChain) entry is written; rejects with audit_failed when no device took it. */
   record(format: (device: DeviceView) => string): Promise<void>
   device(path: string): DeviceView | undefined
   /** A chain for a device that has this prefix before its lines. */

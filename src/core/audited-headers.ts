@@ -22,15 +22,26 @@ export const DEFAULT_AUDITED_HEADERS: AuditedHeaders = {
 const SECRET =
   /^(?:x-vault-token|x-vault-mfa|authorization|proxy-authorization|cookie|x-vault-inline-auth-.*)$/
 
+/** Most headers are told apart from those of the table by their length alone. */
+const lengths = new WeakMap<AuditedHeaders, ReadonlySet<number>>()
+
+function lengthsOf(table: AuditedHeaders): ReadonlySet<number> {
+  let known = lengths.get(table)
+  if (!known) {
+    known = new Set(Object.keys(table.headers).map((name) => name.length))
+    lengths.set(table, known)
+  }
+  return known
+}
+
 /** `"headers":{…}` of an entry, or nothing: each with all of its values, in the request's order. */
-export function headersPart(
-  { headers }: AuditedHeaders,
-  raw: readonly string[],
-  hasher: Hasher,
-): string {
+export function headersPart(table: AuditedHeaders, raw: readonly string[], hasher: Hasher): string {
+  const { headers } = table
+  const known = lengthsOf(table)
   // Made when needed: most requests bring none of them.
   let found: Map<string, string[]> | undefined
   for (let i = 0; i < raw.length; i += 2) {
+    if (!known.has(raw[i]!.length)) continue
     const name = raw[i]!.toLowerCase()
     const audited = Object.hasOwn(headers, name) ? headers[name] : undefined
     if (!audited) continue

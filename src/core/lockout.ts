@@ -19,7 +19,7 @@ import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { type Core } from './core.ts'
 import { type MountEntry } from './mounts.ts'
 import { type PassingEntry, putPassing } from './passing.ts'
-import { callOf } from './steps.ts'
+import { callOf } from './call-of.ts'
 import { type Turn } from './turn.ts'
 
 type Policy = { threshold: number; lockMs: number; resetMs: number }

@@ -64,7 +64,6 @@ function column(letter: string): Act[] {
   return picked.map(([, on, run]) => ({ run, always: on.endsWith('!') }))
 }
 
-/** The first step, `find namespace and mount`, says which column the rest is of. */
 const COLUMNS: Record<Access, Act[]> = {
   public: column('p'),
   login: column('l'),
@@ -144,8 +143,11 @@ async function auditFailed(turn: Turn, core: Core): Promise<void> {
 
 /** Runs every step once; true when it must all be done again. */
 async function run(turn: Turn, core: Core): Promise<boolean> {
-  for (let i = 0; i < COLUMNS[turn.kind].length; i++) {
-    const { run: act, always } = COLUMNS[turn.kind][i]!
+  let acts = COLUMNS[turn.kind]
+  for (let i = 0; i < acts.length; i++) {
+    // The first step, `find namespace and mount`, says which column the rest is of.
+    if (i === 1) acts = COLUMNS[turn.kind]
+    const { run: act, always } = acts[i]!
     if (turn.refusal !== undefined && !always) continue
     try {
       const pending = act(turn, core)

@@ -13,7 +13,7 @@ import { parseFields } from './endpoints.ts'
 import { type LeaseCountQuota, QUOTAS_PATH } from './lease-counts.ts'
 import { ROOT } from './namespaces.ts'
 import { RateLimiter, type Verdict } from './rate-limit.ts'
-import { callOf } from './steps.ts'
+import { callOf } from './call-of.ts'
 import { type Request, type Turn } from './turn.ts'
 
 export type RateLimitQuota = {

@@ -1,6 +1,5 @@
 /** The steps of the pipeline, each small enough to be right at a glance. `pipeline.ts` orders them. */
 import { type Tx } from '../barrier/space.ts'
-import { type Call, type EntryStore } from '../kit/call.ts'
 import { type Endpoint, type Verb } from '../kit/engine.ts'
 import { Failure } from '../kit/failure.ts'
 import { type Answer, type LoginGrant, Reply } from '../kit/reply.ts'
@@ -8,27 +7,23 @@ import { JsonText } from '../kit/json-text.ts'
 import { type Awaitable, whenReady } from '../lib/awaitable.ts'
 import { StoreConflict } from '../storage/store.ts'
 import { requestEntry, responseEntry } from './audit-entry.ts'
+import { callOf } from './call-of.ts'
 import { type Core } from './core.ts'
 import { parseFields } from './endpoints.ts'
 import { envelopeText } from './envelope.ts'
-import { foreignFor } from './foreign.ts'
 import { entityOfLogin } from './identity/login.ts'
 import { issueLogin } from './issue.ts'
 import { forgetMade, noteLease } from './lease-counts.ts'
 import { type LeaseEntry, newLeaseId, saveLease } from './leases.ts'
-import { cutList, engineCuts, readPage } from './list-page.ts'
+import { cutList, readPage } from './list-page.ts'
 import { askForSecondFactor, MFA_WARNING } from './mfa/second-factor.ts'
-import { CUBBYHOLE_PREFIX, entriesUnder } from './mounts.ts'
-import { homeOf, ROOT, scopeIn } from './namespaces.ts'
-import { onceFor } from './once.ts'
+import { homeOf, ROOT } from './namespaces.ts'
 import { obey } from './rotation/orders.ts'
 import { noteServed } from './rotation/served.ts'
 import { isInNamespaces } from './sys/in-namespaces.ts'
-import { passwordBy } from './sys/password-policies.ts'
-import { tellableHeader } from './tellable-header.ts'
 import { wrap } from './wrapping.ts'
 import { signedToken } from './wrapping-jwt.ts'
-import { isListing, policyPathOf, TURN, type Turn } from './turn.ts'
+import { isListing, policyPathOf, type Turn } from './turn.ts'
 import { emitEvent } from './watch/events.ts'
 
 const denied = () => new Failure('permission_denied', undefined, { wrapped: true })
@@ -131,52 +126,6 @@ export function readFields(turn: Turn): void {
   turn.fields ??= parseFields(match!, request.data, { listing })
   if (listing) turn.page = readPage(turn)
 }
-
-/** What an engine sees of the request. Its writes go through a view that ends at its mount. */
-export function callOf(turn: Turn, core: Core): Call<never> {
-  if (turn.call) return turn.call
-  const { request, mount, fields } = turn
-  const call: Call<unknown> & { [TURN]: Turn } = {
-    [TURN]: turn,
-    data: fields?.data ?? {},
-    given: fields?.given ?? new Set(),
-    body: request.data,
-    operation: turn.operation,
-    page: engineCuts(turn) ? turn.page : {},
-    path: turn.path.slice(mount!.entry.path.length),
-    mount: mount!.view,
-    store: storeOf(turn),
-    now: turn.now,
-    random: core.random,
-    caller: turn.caller,
-    remoteAddress: request.remoteAddress,
-    header: (name) =>
-      tellableHeader(request.rawHeaders, name, mount!.entry.config.passthrough_request_headers),
-    peerCertificates: () => request.peerCertificates?.() ?? [],
-    generatePassword: (policy) => passwordBy(turn.scope!, policy, core.random),
-    once: onceFor(request),
-    emit: (event) => void turn.events.push(event),
-    foreign: foreignFor(turn, core),
-    requestId: request.id,
-    wrapTtlSeconds: request.wrapTtlSeconds,
-    warn: (text) => void turn.warnings.push(text),
-  }
-  turn.call = call as Call<unknown> as Call<never>
-  return turn.call
-}
-
-/** A token's cubbyhole is in its own namespace, wherever it asks. */
-function storeOf({ mount, tx, aside, scope, ns, tokenNs }: Turn): EntryStore {
-  if (!tx || !scope) return NO_STORE
-  const { prefix } = mount!
-  if (prefix === CUBBYHOLE_PREFIX) return entriesUnder(scopeIn(aside ?? tx, tokenNs), prefix)
-  return entriesUnder(aside ? scopeIn(aside, ns) : scope, prefix)
-}
-
-const sealed = () => {
-  throw new Failure('sealed')
-}
-const NO_STORE: EntryStore = { get: sealed, put: sealed, remove: sealed, list: sealed }
 
 export function callEndpoint(turn: Turn, core: Core): Awaitable<void> {
   const { match, request } = turn
@@ -383,7 +332,8 @@ export async function auditResponse(turn: Turn, core: Core): Promise<void> {
     if (turn.tx && !core.keeper.space) throw new Failure('sealed')
     for (const part of turn.parts) auditPart(part, core)
     const written = core.audit.record((device) => responseEntry(turn, device))
-    await turn.audited
+    // The two entries of a read are mostly written together.
+    if (turn.audited !== written) await turn.audited
     await written
   } catch (error) {
     turn.reply = undefined

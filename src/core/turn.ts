@@ -23,7 +23,7 @@ export type Request = {
   readonly head?: boolean
   readonly path: CanonicalPath
   /** As the header names it, without slashes at its ends; absent = the root. */
-  readonly namespace?: CanonicalPath
+  readonly namespace?: CanonicalPath | undefined
   /** The body's object, or the query's. Empty when there was none. */
   readonly data: Readonly<Record<string, unknown>>
   readonly token: string | undefined
@@ -38,7 +38,7 @@ export type Request = {
   /** As they came: name, value, name, value … */
   readonly rawHeaders: readonly string[]
   /** Of a TLS client: its certificate and what it sent with it, as DER, not verified. */
-  readonly peerCertificates?: () => readonly Uint8Array[]
+  readonly peerCertificates?: (() => readonly Uint8Array[]) | undefined
   readonly receivedAt: number
 }
 

@@ -72,6 +72,8 @@ export async function readBody(
   const announced = request.headers['content-length']
   if (announced !== undefined && Number(announced) > maxBytes) throw new Failure('too_large')
   if (announced === '0') return undefined
+  // Over before anyone listened: neither a length nor chunks were announced, and no event comes.
+  if (request.readableEnded) return undefined
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     throw new Failure('unsupported_media_type', 'compressed request bodies are not supported')

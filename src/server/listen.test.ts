@@ -115,6 +115,14 @@ test('listen() cuts off a body that stops half-way', async () => {
   await isAlive(server.port)
 })
 
+test('listen() waits for no body where none is announced', async () => {
+  await using server = await listening()
+  const kept = request('POST /v1/sys/unseal', { Connection: 'keep-alive' })
+  // Neither is an answer to bytes that never come, nor are the next request's taken for a body.
+  const { statuses } = await raw(server.port, [kept + HEALTH], 15_000)
+  deepEqual(statuses, [400, 200])
+})
+
 test('listen() closes a connection that says nothing between requests', async () => {
   await using server = await listening({ httpIdleTimeoutSeconds: 1 })
   const one = HEALTH.replace('Connection: close', 'Connection: keep-alive')

@@ -79,7 +79,12 @@ export async function listen(
     streams: new Set(),
   }
   // The Host header is looked at together with the others, so that its absence has our form too.
-  const settings = { connectionsCheckingInterval: CHECK_MS, requireHostHeader: false }
+  const settings = {
+    connectionsCheckingInterval: CHECK_MS,
+    requireHostHeader: false,
+    // What has no body is no stream: without its events a read costs a tenth less.
+    optimizeEmptyRequests: true,
+  }
   // Loaded only where it is used: 5 MB.
   const server = tls
     ? (await import('node:https')).createServer({ ...settings, ...tlsContext(tls) })

@@ -162,21 +162,22 @@ async function respond(
       ? await readBody(request, bodyLimit(path, headers.token, options.maxRequestBytes), hold)
       : undefined
     if (verb === 'patch') checkPatchType(headers.contentType)
+    // All of one shape, which the steps of the pipeline then find without looking.
     const made = await options.handle({
       id,
       verb: asked.verb,
       path,
-      ...(namespace !== undefined && { namespace }),
+      namespace,
       data: body ? parseBody(body, headers.contentType, options.jsonBudget) : asked.data,
       token: headers.token,
       wrapTtlSeconds: wrapTtl(headers.wrapTtl),
-      ...(headers.wrapFormat === 'jwt' && { wrapAsJwt: true }),
-      ...(asked.help && { help: true }),
-      ...(options.openMetrics && { openMetrics: true }),
+      wrapAsJwt: headers.wrapFormat === 'jwt',
+      help: asked.help,
+      openMetrics: options.openMetrics,
       remoteAddress,
       remotePort,
       rawHeaders: request.rawHeaders,
-      ...(isTls(request) && { peerCertificates: () => peerCertificates(request) }),
+      peerCertificates: isTls(request) ? () => peerCertificates(request) : undefined,
       receivedAt,
     })
     if (headers.namespace === undefined) return made

@@ -191,7 +191,7 @@ async function tryOut(
 ): Promise<Checkpoint> {
   const id = JSON.stringify(call.requestId)
   const begin = chain.checkpoint(call.now).line
-  const test = `{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}}`
+  const test = `{"time":"${rfc3339(call.now)}","type":"request","request":{"id":${id},"operation":"test"}`
   const middle = chain.link([test])
   const { line: end, checkpoint } = chain.checkpoint(call.now)
   try {

@@ -4,9 +4,10 @@
  */
 import { type Call } from '../../kit/call.ts'
 import { Failure, refuse } from '../../kit/failure.ts'
+import { callAt } from '../call-of.ts'
 import { type Core } from '../core.ts'
 import { type Limits, lifetime } from '../issue.ts'
-import { entriesUnder, type Mount } from '../mounts.ts'
+import { entriesUnder } from '../mounts.ts'
 import { type TokenEntry } from '../tokens.ts'
 import { homeOf, scopeOfHome } from '../namespaces.ts'
 import { turnOf, txOf } from '../turn.ts'
@@ -92,14 +93,6 @@ async function loginLimits(core: Core, call: Call<unknown>, entry: TokenEntry): 
     periodSeconds: params.periodSeconds,
     ...mountLimits(mount.view),
   }
-}
-
-function callAt(
-  call: Call<unknown>,
-  mount: Mount,
-  store: Call<unknown>['store'],
-): Call<Record<string, never>> {
-  return { ...call, data: {}, given: new Set(), body: {}, path: '', mount: mount.view, store }
 }
 
 const mountLimits = ({ defaultTtlSeconds, maxTtlSeconds }: Call<unknown>['mount']) => ({
