@@ -82,7 +82,7 @@ export async function listen(
   const settings = {
     connectionsCheckingInterval: CHECK_MS,
     requireHostHeader: false,
-    // What has no body is no stream: without its events a read costs a tenth less.
+    // What has no body is no stream: a read is spared its events.
     optimizeEmptyRequests: true,
   }
   // Loaded only where it is used: 5 MB.

@@ -17,10 +17,6 @@ import { endOf, type Expect, type LogWrite, StoreConflict, type Write } from './
 /** A revision, 'conflict', or the text of a storage error (which names files, never values). */
 type Outcome = { id: number; revision?: number; conflict?: true; trouble?: string }
 
-/** `progress`: how many groups the thread has answered, and how long the last commit took. */
-type WriterData = { coffer: string; progress: Int32Array }
-const [ANSWERED, TOOK_US] = [0, 1]
-
 export type Writer = {
   write(batch: readonly Write[], expect: Expect, log?: LogWrite): Promise<number>
   close(): Promise<void>
@@ -30,8 +26,6 @@ export type Writer = {
 const REMEMBERED = 20_000
 const PURGE_EVERY = 5_000
 const RECENT_MAX = 20_000
-/** From one request's write to the next one's is about a fifth of the work that each of them is. */
-const LATER_TOO = 5
 /** What waits for one commit is small and short-lived. */
 const YOUNG_MB = 4
 
@@ -41,12 +35,11 @@ export function sqliteWriter(path: string): Writer {
   // The folder it tells is the one of this version of node, inside the one that was given.
   const cache = getCompileCacheDir()
   const enable = `require('node:module').enableCompileCache(${JSON.stringify(dirname(cache ?? ''))});`
-  const progress = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
   const worker = new Worker(
     `${cache === undefined ? '' : enable}import(${JSON.stringify(import.meta.url)})`,
     {
       eval: true,
-      workerData: { coffer: path, progress } satisfies WriterData,
+      workerData: { coffer: path },
       env: {},
       // With --input-type=module of the process the text above would be taken for a module.
       execArgv: ['--no-warnings'],
@@ -59,10 +52,6 @@ export function sqliteWriter(path: string): Writer {
   >()
   let queue: Job[] = []
   let nextId = 0
-  let sent = 0
-  let planned = false
-  /** When the first of those that are in the queue came. */
-  let since = 0
   let broken: Error | undefined
 
   worker.on('message', (outcomes: Outcome[]) => {
@@ -92,30 +81,7 @@ export function sqliteWriter(path: string): Writer {
     const jobs = queue
     queue = []
     const group = pack(jobs)
-    sent = (sent + 1) | 0
     worker.postMessage(group, [group.bytes.buffer])
-  }
-  const sendRest = () => {
-    planned = false
-    if (queue.length > 0) send()
-  }
-  /**
-   * All writes of a turn at once, so that they share a commit; but many of them are not kept until
-   * the turn is over while the thread has nothing to do. Else each of the two would wait for the
-   * other: here all requests are worked on, then all are committed.
-   *
-   * Enough to begin with is what a commit takes as long for as the rest of them will take here,
-   * which is guessed from the past: where the disk is slow, one commit for all is the best.
-   */
-  const plan = () => {
-    // What has been answered may not have come to us yet: we are in the middle of a turn.
-    const idle = Atomics.load(progress, ANSWERED) === sent
-    if (idle && LATER_TOO * (performance.now() - since) >= Atomics.load(progress, TOOK_US) / 1000) {
-      send()
-    } else if (!planned) {
-      planned = true
-      setImmediate(sendRest)
-    }
   }
   return {
     write(batch, expect, log) {
@@ -124,8 +90,7 @@ export function sqliteWriter(path: string): Writer {
         const id = nextId++
         if (waiting.size === 0) worker.ref()
         waiting.set(id, { done, failed })
-        if (queue.push({ id, batch, expect, log }) === 1) since = performance.now()
-        plan()
+        if (queue.push({ id, batch, expect, log }) === 1) setImmediate(send)
       })
     },
     async close() {
@@ -139,16 +104,14 @@ export function sqliteWriter(path: string): Writer {
 }
 
 /** The thread. */
-function serve({ coffer: path, progress }: WriterData): void {
+function serve(path: string): void {
   let open: Committer | undefined
   let jobs: Job[] = []
-  let received = 0
   const port = parentPort!
   const unpack = unpacker()
   const commit = () => {
     const group = jobs
     jobs = []
-    const start = performance.now()
     try {
       open ??= committer(openDatabase(path))
       port.postMessage(open.commit(group))
@@ -158,8 +121,6 @@ function serve({ coffer: path, progress }: WriterData): void {
       const trouble = error instanceof Error ? error.message : 'unknown trouble'
       port.postMessage(group.map(({ id }): Outcome => ({ id, trouble })))
     }
-    Atomics.store(progress, TOOK_US, (performance.now() - start) * 1000)
-    Atomics.store(progress, ANSWERED, received)
   }
   port.on('message', (message: PackedGroup | 'close') => {
     if (message === 'close') {
@@ -168,7 +129,6 @@ function serve({ coffer: path, progress }: WriterData): void {
       return
     }
     // Whatever else has arrived by the next turn joins the group.
-    received = (received + 1) | 0
     if (jobs.length === 0) setImmediate(commit)
     jobs.push(...unpack(message))
   })
@@ -284,6 +244,6 @@ function purge(db: DatabaseSync, revision: number): void {
   db.prepare("UPDATE meta SET value = ? WHERE name = 'forgotten'").run(upTo)
 }
 
-if (!isMainThread && (workerData as Partial<WriterData> | null)?.coffer) {
-  serve(workerData as WriterData)
+if (!isMainThread && (workerData as { coffer?: string } | null)?.coffer) {
+  serve((workerData as { coffer: string }).coffer)
 }
