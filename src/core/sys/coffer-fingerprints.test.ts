@@ -103,7 +103,7 @@ test('each secret that goes into the fingerprints has its entry in the audit log
     record(format: Parameters<typeof record>[0]) {
       const hasher = { hash: () => 'h', text: () => '{}' }
       const device = { hasher, hashAccessor: true, headers: { headers: {} } }
-      const line = JSON.parse(format(device as never)) as { request: { path: string } }
+      const line = JSON.parse(`${format(device as never)}}`) as { request: { path: string } }
       paths.push(line.request.path)
       return record(format)
     },

@@ -26,7 +26,7 @@ function audited({ core: { audit } }: TestCore): Record<string, unknown>[] {
     record(format: Parameters<typeof record>[0]) {
       const hasher = { hash: () => 'h', text: () => '{}' }
       const device = { hasher, hashAccessor: false, headers: { headers: {} } }
-      entries.push(JSON.parse(format(device as never)) as Record<string, unknown>)
+      entries.push(JSON.parse(`${format(device as never)}}`) as Record<string, unknown>)
       return record(format)
     },
   })

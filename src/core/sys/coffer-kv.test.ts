@@ -354,7 +354,7 @@ test('each path of a move stands in the audit log', async () => {
     record(format: Parameters<typeof record>[0]) {
       const hasher = { hash: () => 'h', text: () => '{}' }
       const device = { hasher, hashAccessor: true, headers: { headers: {} } }
-      lines.push(format(device as never))
+      lines.push(`${format(device as never)}}`)
       return record(format)
     },
   })

@@ -127,7 +127,7 @@ test('each path of a batch stands in the audit log, refused ones too', async () 
   Object.assign(audit, {
     async record(format: Parameters<typeof audit.record>[0]) {
       const hasher = { hash: () => 'h', text: () => '{}' }
-      lines.push(format({ hasher, hashAccessor: true, headers: { headers: {} } } as never))
+      lines.push(`${format({ hasher, hashAccessor: true, headers: { headers: {} } } as never)}}`)
     },
   })
   const paths = ['secret/data/a', 'secret/data/b']
