@@ -7,6 +7,7 @@ import { DevDataError, devDatabase, openDev } from '../server/dev.ts'
 import { endOnUncaught, lineLog, type Log } from '../server/log.ts'
 import type { ListenOptions } from '../server/listen.ts'
 import { openCore, type RunningServer, serve, type ServerOptions } from '../server/server.ts'
+import { giveBackLater } from './give-back.ts'
 import { CliError } from './cli-error.ts'
 import { defineCommand, flag } from './command.ts'
 import { configurationText, devText, urlOf } from './server-start.ts'
@@ -186,6 +187,7 @@ export async function untilStopped(
   running: Pick<RunningServer, 'close' | 'reload'>,
   { program, write }: { program: string; write: (text: string) => unknown },
 ): Promise<void> {
+  giveBackLater()
   process.on('SIGHUP', () => running.reload())
   await new Promise<void>((done) => {
     let asked = false
