@@ -47,8 +47,12 @@ const fields = {
   ca_cert: t.string({ help: 'Redis: PEM of the authority that is trusted.' }),
   persistence_mode: t.string({ help: 'Redis: ACLFILE or REWRITE; both are tried unless set.' }),
   tls_ca: t.string({ help: 'PEM of the authority that is trusted.' }),
-  tls_certificate: t.string({ help: 'PostgreSQL: PEM of the certificate to show.' }),
-  private_key: t.string({ help: 'PostgreSQL: PEM of its key.', sensitive: true }),
+  tls_server_name: t.string({
+    help: "What the server's certificate must be for, if not the host it is reached at.",
+  }),
+  tls_skip_verify: t.bool({ help: "MySQL: do not check the server's certificate.", clear: true }),
+  tls_certificate: t.string({ help: 'PEM of the certificate to show.' }),
+  private_key: t.string({ help: 'PEM of its key.', sensitive: true }),
   tls_certificate_key: t.string({
     help: 'PEM of the certificate to show, with its key.',
     sensitive: true,

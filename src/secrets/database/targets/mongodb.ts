@@ -17,6 +17,7 @@ import {
   textOf,
   withoutValues,
 } from '../target.ts'
+import { givenTls } from './tls.ts'
 
 export type MongoTarget = Target & {
   /** A command in a database, as the root user. */
@@ -34,7 +35,7 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
   const label = `mongodb (${url.hosts})`
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
     targetError(error, label, [opening.login.password, url.password, ...secrets])
-  const ca = textOf(details, 'tls_ca')
+  const { serverName, ...own } = givenTls(details)
   const options: MongoClientOptions = {
     appName: 'coffer',
     maxPoolSize: numberOf(details, 'max_open_connections', 4),
@@ -42,7 +43,8 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
     serverSelectionTimeoutMS: CONNECT_MS,
     connectTimeoutMS: CONNECT_MS,
     socketTimeoutMS: STATEMENT_MS,
-    ...(ca !== '' && { ca, tls: true }),
+    ...((own.ca ?? own.cert) !== undefined && { ...own, tls: true }),
+    ...(serverName !== undefined && { servername: serverName }),
     ...(flagOf(details, 'tls_insecure') && { tlsInsecure: true }),
   }
   const clientFor = (as: Login, address?: Address): MongoClient => {

@@ -20,6 +20,7 @@ import {
   withoutValues,
 } from '../target.ts'
 import { redisVerifier } from '../verifiers.ts'
+import { givenTls, unreachable } from './tls.ts'
 
 type Command = (...words: string[]) => Promise<unknown>
 
@@ -38,17 +39,18 @@ const RULES = ['~*', '+@read']
 export async function openRedis(opening: Opening): Promise<RedisTarget> {
   const { details } = opening
   const at = placeOf(details)
+  const tls = tlsOf(details)
   const redis = await import('redis')
   const label = `redis (${at.host}:${at.port})`
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
-    targetError(error, label, [opening.login.password, ...secrets])
+    targetError(error, { label, secure: 'tls' in tls }, [opening.login.password, ...secrets])
   const optionsFor = (as: Login, address: Address = at) => ({
     ...(as.username !== '' && { username: as.username }),
     ...(as.password !== '' && { password: as.password }),
     RESP: 2 as const,
     socket: {
       ...address,
-      ...tlsOf(details),
+      ...tls,
       connectTimeout: CONNECT_MS,
       reconnectStrategy: false as const,
     },
@@ -197,13 +199,17 @@ function refuse(): never {
 }
 
 function tlsOf(details: Opening['details']) {
+  const { serverName, ...own } = givenTls(details)
   const secure =
     flagOf(details, 'tls') || /^(?:redis|valkey)s:/.test(textOf(details, 'connection_url'))
+  if (!secure && own.ca !== undefined && details['tls'] === undefined) {
+    throw new Failure('bad_request', 'ca_cert needs tls=true: without it nothing is encrypted')
+  }
   if (!secure) return {}
-  const ca = textOf(details, 'ca_cert') || textOf(details, 'tls_ca')
   return {
+    ...own,
+    ...(serverName !== undefined && { servername: serverName }),
     tls: true as const,
-    ...(ca !== '' && { ca }),
     rejectUnauthorized: !flagOf(details, 'insecure_tls'),
   }
 }
@@ -211,13 +217,21 @@ function tlsOf(details: Opening['details']) {
 /** Codes of refusals that must not be taken for a server that is away. */
 const AWAY = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)/
 
-function targetError(error: unknown, label: string, secrets: (string | undefined)[]): Error {
+function targetError(
+  error: unknown,
+  { label, secure }: { label: string; secure: boolean },
+  secrets: (string | undefined)[],
+): Error {
   if (error instanceof TargetError || error instanceof StatementError) return error
   const { name, message = '', code } = error as { name?: string; message?: string; code?: string }
   const word = /^[A-Z]{3,}\b/.exec(message)?.[0]
   if (word === undefined || code !== undefined) {
-    const what = typeof code === 'string' ? ` (${code})` : name === 'Error' ? '' : ` (${name})`
-    return new TargetError(`${label} could not be reached${what}`, 'unreachable')
+    const why = typeof code === 'string' ? code : name === 'Error' ? '' : name
+    const away = unreachable(label, error, why)
+    // What a port for TLS does to whoever speaks without.
+    const cut = why === 'ECONNRESET' || why === 'SocketClosedUnexpectedlyError'
+    if (!cut || secure) return away
+    return new TargetError(`${away.message}: if the port is for TLS, set tls=true`, 'unreachable')
   }
   const text = `${label}: ${withoutValues(message, secrets)}`
   return new TargetError(text, AWAY.test(word) ? 'unreachable' : 'refused', word)
