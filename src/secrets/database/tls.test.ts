@@ -71,8 +71,11 @@ async function judged(database: Database) {
   const whole = { [caName]: issued.ca.pem, username: 'boss', password: PASSWORD, ...config }
   const { done, refusal } = await databaseHouse(whole)
   let next = 0
-  const write = (over: Record<string, unknown>) =>
-    done('write', `database/config/other${++next}`, { ...whole, ...over })
+  const write = async (over: Record<string, unknown>) => {
+    const path = `database/config/other${++next}`
+    await done('write', path, { ...whole, ...over })
+    doesNotMatch(JSON.stringify(await done('read', path)), /root-password|PRIVATE/)
+  }
   const refused = async (over: Record<string, unknown> = {}) => {
     const text = await refusal('write', 'database/config/none', { ...whole, ...over })
     match(text, /^400 error creating database object: /)
@@ -103,7 +106,7 @@ async function judged(database: Database) {
   match(await refused(), /password|WRONGPASS|Access denied/, 'the first one has ended')
   const { connection_details: shown } = await done('read', 'database/config/db')
   equal((shown as Record<string, unknown>)[caName], issued.ca.pem)
-  return { write, refused, done }
+  return { write, refused }
 }
 
 test('PostgreSQL that takes hostssl only', { skip: NO_POSTGRES }, async () => {

@@ -78,7 +78,11 @@ test('config says that a database is away, and neither its password nor its URL'
 })
 
 test('config keeps what a second write leaves out, and shows no password', async () => {
-  const { db } = await made({ max_open_connections: 2, private_key: 'a-key', password_policy: 'p' })
+  const { db } = await made({
+    max_open_connections: 2,
+    service_account_json: 'a-key',
+    password_policy: 'p',
+  })
   await db.write('config/db', { root_rotation_statements: 'a; b', verify_connection: false })
   const shown = dataOf(await db.read('config/db'))
   deepEqual(shown, {

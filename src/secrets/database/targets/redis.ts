@@ -2,6 +2,7 @@
  * Redis, and Valkey, which speaks the same. Users are its ACL users; they outlive a restart only when
  * the server keeps them in a file, so each change is followed by a save.
  */
+import type * as Redis from 'redis'
 import { Failure } from '../../../kit/kit.ts'
 import { isTellable, StatementError } from '../statements.ts'
 import {
@@ -33,6 +34,13 @@ export type RedisTarget = Target & {
   persist(): Promise<boolean>
 }
 
+/**
+ * The driver builds a class for each set of options and remembers the last set, its password too: the
+ * one that is never connected has none, and the others are made after it.
+ */
+const newModel = (redis: Pick<typeof Redis, 'createClient'>) => redis.createClient({ RESP: 2 })
+let model: ReturnType<typeof newModel> | undefined
+
 const PORT = 6379
 const RULES = ['~*', '+@read']
 
@@ -47,7 +55,6 @@ export async function openRedis(opening: Opening): Promise<RedisTarget> {
   const optionsFor = (as: Login, address: Address = at) => ({
     ...(as.username !== '' && { username: as.username }),
     ...(as.password !== '' && { password: as.password }),
-    RESP: 2 as const,
     socket: {
       ...address,
       ...tls,
@@ -61,7 +68,8 @@ export async function openRedis(opening: Opening): Promise<RedisTarget> {
   })
 
   async function connected(as: Login, address?: Address) {
-    const client = redis.createClient(optionsFor(as, address))
+    model ??= newModel(redis)
+    const client = model.duplicate(optionsFor(as, address))
     client.on('error', () => {})
     await client.connect()
     return client
