@@ -123,9 +123,11 @@ async function write(call: ConfigCall) {
   // What another kind of database was told means nothing to this one.
   const sameKind = stored !== undefined && pluginNamed(stored.plugin_name).family === family
   const before = sameKind ? stored : undefined
-  const details = { ...before?.connection_details }
-  for (const [name, value] of Object.entries(body)) {
-    if (!OWN.includes(name) && value !== null) details[name] = value
+  const told = Object.entries(body).filter(([name, value]) => !OWN.includes(name) && value !== null)
+  const details = { ...before?.connection_details, ...Object.fromEntries(told) }
+  for (const [name, value] of told) {
+    // It ends a text in the protocols of databases.
+    if (typeof value === 'string' && value.includes('\0')) refuse(`${name} must hold no NUL`)
   }
   checkTemplate(textOf(details, 'username_template'))
   // A root user that somebody names anew has no second login of ours.

@@ -4,6 +4,7 @@ import { Failure } from '../../../kit/kit.ts'
 import { StatementError } from '../statements.ts'
 import {
   type Address,
+  checkedHost,
   CONNECT_MS,
   flagOf,
   IDLE_MS,
@@ -158,14 +159,21 @@ function urlOf(details: Opening['details']): MongoUrl {
   const [, scheme = '', user = '', hosts = '', path = '/', query = ''] = found
   const [, username, password] = /^([^:]*):(.*)$/s.exec(user) ?? []
   const inline = username !== undefined && password !== undefined && !username.startsWith('{{')
+  const decoded = (part: string) => {
+    try {
+      return decodeURIComponent(part)
+    } catch {
+      throw new Failure(
+        'bad_request',
+        'user and password in connection_url must be percent-encoded',
+      )
+    }
+  }
   return {
     scheme,
-    hosts,
+    hosts: checkedHost(hosts),
     rest: path + query,
-    ...(inline && {
-      username: decodeURIComponent(username),
-      password: decodeURIComponent(password),
-    }),
+    ...(inline && { username: decoded(username), password: decoded(password) }),
   }
 }
 

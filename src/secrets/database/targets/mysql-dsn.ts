@@ -1,7 +1,7 @@
 /** How a MySQL or MariaDB server is reached: Go's DSN, `user:password@tcp(host:port)/database?tls=…`. */
 import type { SslOptions } from 'mysql2'
 import { Failure } from '../../../kit/kit.ts'
-import { type Address, addressOf, flagOf, type Opening, textOf } from '../target.ts'
+import { type Address, addressOf, checkedHost, flagOf, type Opening, textOf } from '../target.ts'
 import { givenTls } from './tls.ts'
 
 export type MysqlAddress = {
@@ -26,7 +26,10 @@ export function mysqlAddress(details: Opening['details']): MysqlAddress {
   if (text === '') throw new Failure('bad_request', 'connection_url cannot be empty')
   const found = DSN.exec(text)
   const [, username, password, net = 'tcp', where = '', database = '', query = ''] = found ?? []
-  const at = net === 'unix' ? { socketPath: where } : addressOf(where || '127.0.0.1', PORT)
+  const at =
+    net === 'unix'
+      ? where !== '' && { socketPath: checkedHost(where) }
+      : addressOf(where || '127.0.0.1', PORT)
   if (!found || !at) {
     throw new Failure('bad_request', 'connection_url must be user:password@tcp(host:port)/database')
   }

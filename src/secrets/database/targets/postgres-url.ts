@@ -1,7 +1,7 @@
 /** How a PostgreSQL server is reached: a URL or `key=value` pairs, as libpq has them. */
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
 import { Failure } from '../../../kit/kit.ts'
-import { type Opening, textOf } from '../target.ts'
+import { checkedHost, type Opening, portOf, textOf } from '../target.ts'
 import { givenTls } from './tls.ts'
 
 export type PostgresAddress = {
@@ -28,11 +28,13 @@ export function postgresAddress(details: Opening['details']): PostgresAddress {
   const parts = /^postgres(?:ql)?:\/\//.test(text) ? fromUrl(text) : fromPairs(text)
   const { host, port, dbname, user, password, sslmode = 'prefer' } = parts
   checkFiles(parts)
+  // What ends a text in the protocol would begin a setting that nobody has written.
+  if (`${dbname}${user}`.includes('\0')) throw wrong()
   const local = host?.startsWith('/') === true
   const tls = tlsOf(sslmode, details)
   return {
-    host: host || '127.0.0.1',
-    port: port ? Number(port) : PORT,
+    host: checkedHost(host || '127.0.0.1'),
+    port: portOf(port, PORT),
     database: dbname || 'postgres',
     username: inline(user),
     password: inline(password),

@@ -13,6 +13,7 @@ import {
   IDLE_MS,
   type Login,
   type Opening,
+  portOf,
   probing,
   STATEMENT_MS,
   type Target,
@@ -189,7 +190,7 @@ function rulesOf(statements: readonly string[]): string[] {
 function placeOf(details: Opening['details']): Address {
   const url = textOf(details, 'connection_url')
   const host = textOf(details, 'host')
-  const port = Number(textOf(details, 'port')) || PORT
+  const port = portOf(textOf(details, 'port'), PORT)
   const at =
     url === ''
       ? addressOf(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host, port)

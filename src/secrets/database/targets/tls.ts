@@ -39,13 +39,13 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** An authority that Node cannot read is left out without a word, and then nobody is trusted. */
 function checkCertificates(pem: string, name: string): void {
-  const found = pem.match(CERTIFICATE) ?? []
   try {
-    if (found.length === 0) throw new Error('none')
-    for (const one of found) new X509Certificate(one)
+    const read = (pem.match(CERTIFICATE) ?? []).map((one) => new X509Certificate(one))
+    if (read.length > 0) return
   } catch {
-    throw new Failure('bad_request', `${name} must be the PEM of one or more certificates`)
+    // It is no certificate inside.
   }
+  throw new Failure('bad_request', `${name} must be the PEM of one or more certificates`)
 }
 
 function checkPair(cert: string, key: string): void {
