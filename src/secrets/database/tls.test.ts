@@ -93,6 +93,7 @@ async function judged(database: Database) {
     /is for another host: use a host that stands in it, or set tls_server_name/,
   )
   match(await refused({ tls_server_name: 'third.test' }), /is for another host/)
+  match(await refused({ tls_server_name: '127.0.0.2' }), /is for another host/)
   await write({ tls_server_name: 'elsewhere.test' })
   await show('expired')
   match(await refused(), /has expired: the server needs a new one/)

@@ -18,7 +18,7 @@ import {
   textOf,
   withoutValues,
 } from '../target.ts'
-import { givenTls } from './tls.ts'
+import { givenTls, identityOf, unreachable } from './tls.ts'
 
 export type MongoTarget = Target & {
   /** A command in a database, as the root user. */
@@ -36,7 +36,8 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
   const label = `mongodb (${url.hosts})`
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
     targetError(error, label, [opening.login.password, url.password, ...secrets])
-  const { serverName, ...own } = givenTls(details)
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
   const options: MongoClientOptions = {
     appName: 'coffer',
     maxPoolSize: numberOf(details, 'max_open_connections', 4),
@@ -45,7 +46,7 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
     connectTimeoutMS: CONNECT_MS,
     socketTimeoutMS: STATEMENT_MS,
     ...((own.ca ?? own.cert) !== undefined && { ...own, tls: true }),
-    ...(serverName !== undefined && { servername: serverName }),
+    ...identityOf(given),
     ...(flagOf(details, 'tls_insecure') && { tlsInsecure: true }),
   }
   const clientFor = (as: Login, address?: Address): MongoClient => {
@@ -194,5 +195,5 @@ function targetError(error: unknown, label: string, secrets: (string | undefined
     const what = typeof codeName === 'string' ? codeName : withoutValues(message, secrets)
     return new TargetError(`${label}: ${what} (code ${code})`, 'refused', String(code))
   }
-  return new TargetError(`${label} could not be reached (${name})`, 'unreachable')
+  return unreachable(label, error, name)
 }

@@ -1,8 +1,8 @@
 /** How a PostgreSQL server is reached: a URL or `key=value` pairs, as libpq has them. */
-import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { Failure } from '../../../kit/kit.ts'
 import { checkedHost, type Opening, portOf, textOf } from '../target.ts'
-import { givenTls } from './tls.ts'
+import { givenTls, identityOf } from './tls.ts'
 
 export type PostgresAddress = {
   readonly host: string
@@ -90,13 +90,11 @@ function checkFiles({ sslrootcert = 'system', sslcert, sslkey, sslcrl }: Parts):
 }
 
 function tlsOf(mode: string, details: Opening['details']): PostgresAddress['tls'] {
-  const { serverName, ...own } = givenTls(details)
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
   const trusted = own.ca !== undefined
   const anyName = { checkServerIdentity: () => undefined }
-  const rightName = serverName !== undefined && {
-    checkServerIdentity: (_: string, shown: Parameters<typeof checkServerIdentity>[1]) =>
-      checkServerIdentity(serverName, shown),
-  }
+  const rightName = identityOf(given)
   switch (mode) {
     case 'disable':
       return false

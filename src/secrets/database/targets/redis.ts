@@ -22,7 +22,7 @@ import {
   withoutValues,
 } from '../target.ts'
 import { redisVerifier } from '../verifiers.ts'
-import { givenTls, unreachable } from './tls.ts'
+import { givenTls, identityOf, unreachable } from './tls.ts'
 
 type Command = (...words: string[]) => Promise<unknown>
 
@@ -72,8 +72,20 @@ export async function openRedis(opening: Opening): Promise<RedisTarget> {
     model ??= newModel(redis)
     const client = model.duplicate(optionsFor(as, address))
     client.on('error', () => {})
-    await client.connect()
-    return client
+    // The driver's own limit ends when the line stands; a server may be silent from then on.
+    let late = false
+    const limit = setTimeout(() => {
+      late = true
+      client.destroy()
+    }, CONNECT_MS)
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      throw late ? new Error('Connection timeout') : error
+    } finally {
+      clearTimeout(limit)
+    }
   }
   type Client = Awaited<ReturnType<typeof connected>>
   let client: Promise<Client> | undefined
@@ -208,7 +220,8 @@ function refuse(): never {
 }
 
 function tlsOf(details: Opening['details']) {
-  const { serverName, ...own } = givenTls(details)
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
   const secure =
     flagOf(details, 'tls') || /^(?:redis|valkey)s:/.test(textOf(details, 'connection_url'))
   if (!secure && own.ca !== undefined && details['tls'] === undefined) {
@@ -217,7 +230,7 @@ function tlsOf(details: Opening['details']) {
   if (!secure) return {}
   return {
     ...own,
-    ...(serverName !== undefined && { servername: serverName }),
+    ...identityOf(given),
     tls: true as const,
     rejectUnauthorized: !flagOf(details, 'insecure_tls'),
   }

@@ -4,7 +4,8 @@
  * waits for it.
  */
 import { X509Certificate } from 'node:crypto'
-import { createSecureContext } from 'node:tls'
+import { isIP } from 'node:net'
+import { checkServerIdentity, type ConnectionOptions, createSecureContext } from 'node:tls'
 import { Failure } from '../../../kit/kit.ts'
 import { type Opening, TargetError, textOf } from '../target.ts'
 
@@ -32,6 +33,20 @@ export function givenTls(details: Opening['details']): GivenTls {
     ...(ca !== '' && { ca }),
     ...(cert !== '' && { cert, key }),
     ...(serverName !== '' && { serverName }),
+  }
+}
+
+type Identity = {
+  servername?: string
+  checkServerIdentity?: NonNullable<ConnectionOptions['checkServerIdentity']>
+}
+
+/** The name that is checked instead of the host's; an address is none that may be asked for. */
+export function identityOf({ serverName }: GivenTls): Identity {
+  if (serverName === undefined) return {}
+  return {
+    ...(isIP(serverName) === 0 && { servername: serverName }),
+    checkServerIdentity: (_, shown) => checkServerIdentity(serverName, shown),
   }
 }
 
@@ -104,7 +119,7 @@ const TROUBLES: readonly [codes: RegExp, text: RegExp, words: string][] = [
   [
     /^$/,
     /^Connection timeout$/,
-    'it did not answer in time; a port without TLS does not either, when TLS is asked for',
+    'it did not answer in time: look whether it speaks TLS there, and is asked for it',
   ],
 ]
 
