@@ -113,6 +113,7 @@ const WHEN: Readonly<Record<FailureCode, string>> = {
   sealed: 'The server is sealed.',
   namespace_locked: 'An administrator has locked the namespace, or one above it.',
   overloaded: 'Too many requests are in flight. `Retry-After` says when to try again.',
+  timed_out: 'A rotation is taken up and goes on, but is not done in the time that was given.',
 }
 
 /** A request with these did nothing and may be sent again as it is. */

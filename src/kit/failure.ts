@@ -20,6 +20,7 @@ export const FAILURES = {
   sealed: { status: 503, text: 'Vault is sealed' },
   namespace_locked: { status: 503, text: 'API access to this namespace has been locked' },
   overloaded: { status: 503, text: 'too many requests in flight; try again' },
+  timed_out: { status: 504, text: 'not done in the time that was given; it goes on' },
 } as const satisfies Record<string, { status: number; text: string }>
 
 export type FailureCode = keyof typeof FAILURES

@@ -33,7 +33,8 @@ export type CertificateOptions = {
 }
 
 const START = new Date(Date.UTC(2025, 0, 1))
-const END = new Date(Date.UTC(2027, 0, 1))
+/** The last year with two digits: real servers and programs judge it by the real time. */
+const END = new Date(Date.UTC(2049, 0, 1))
 export const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 export const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 

@@ -31,7 +31,7 @@ export type Mariadb = OwnServer & {
 
 const SUPERUSER = { username: 'admin', password: 'superuser-password' }
 
-export async function startMariadb(): Promise<Mariadb> {
+export async function startMariadb(settings: readonly string[] = []): Promise<Mariadb> {
   const owner = ownerFor('mysql')
   const dir = ownFolder('mariadb', owner)
   const port = await freePort()
@@ -56,7 +56,7 @@ export async function startMariadb(): Promise<Mariadb> {
     ...['--bind-address=127.0.0.1', `--socket=${join(dir, 'sock')}`, '--skip-name-resolve'],
     ...['--innodb-flush-method=nosync', '--innodb-flush-log-at-trx-commit=0'],
     ...['--innodb-buffer-pool-size=16M', '--userstat=1', `--pid-file=${join(dir, 'pid')}`],
-    ...['--innodb-log-file-size=4M', `--tmpdir=${tmpdir}`],
+    ...['--innodb-log-file-size=4M', `--tmpdir=${tmpdir}`, ...settings],
   ]
   const server = await ownServer({ argv, dir, port, signal: 'KILL', owner })
   const mysql = await import('mysql2/promise')

@@ -38,6 +38,14 @@ test('a sealed server is told from others, with the next step', async () => {
   )
 })
 
+test('a rotation that takes longer is told with how to see it', async () => {
+  const errors = ['"a" is not rotated yet: it has come to APPLYING so far; it goes on by itself']
+  await using vault = await fakeVault({ '*': { status: 504, body: { errors } } })
+  const { code, err } = await runAgainst(vault, ['read', 'a'])
+  equal(code, 2)
+  match(err, /by itself\nhint: see how it stands: coffer rotate status <path>\n$/)
+})
+
 test('5xx and 412 are tried twice more, and 501 and 4xx are not', async () => {
   for (const [status, tries] of [
     [500, 3],

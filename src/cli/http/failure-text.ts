@@ -81,6 +81,9 @@ function hintFor(
   if (/plugin not found in the catalog/.test(said)) {
     return `see which there are: ${program} plugin list`
   }
+  if (status === 504 && /goes on by itself$/m.test(said)) {
+    return `see how it stands: ${program} rotate status <path>`
+  }
   if (status === 500) return 'the log of the server says why'
   if (status === 429) return 'a quota was reached: wait a little, then try again'
   if (status === 404 && /no handler for route/.test(said)) {

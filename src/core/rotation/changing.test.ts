@@ -219,3 +219,35 @@ test('a step that ends after the duty has gone to another is not kept', async ()
   const { current } = await house.entry('app')
   equal(current?.number, 2)
 })
+
+test('whoever does not wait long enough is told how it stands, and it goes on', async () => {
+  const slow = { advance: (_ms: number) => {} }
+  const house = await rotationHouse({
+    kind: (target) => {
+      const kind = fakeLogins(target)
+      const apply: typeof kind.apply = (...args) => {
+        slow.advance(2_000)
+        return kind.apply(...args)
+      }
+      return { ...kind, apply }
+    },
+  })
+  await house.declare('app')
+  const now = 'sys/coffer/rotate/now/fake/static-creds/app'
+  for (const [generation, wait] of [
+    [2, 'published'],
+    [3, 'revoked'],
+  ] as const) {
+    const { status, body } = await house.ask('write', now, { timeout: 0, wait })
+    deepEqual([status, body.data?.['path']], [200, 'fake/static-creds/app'], wait)
+    await house.pass(600)
+    equal((await house.entry('app')).current?.number, generation)
+  }
+
+  slow.advance = (ms) => house.clock.advance(ms)
+  const { status, body } = await house.ask('write', now, { timeout: 1 })
+  equal(status, 504)
+  match(body.errors![0]!, /is not rotated yet: it has come to \w+ so far; it goes on by itself$/)
+  await house.pass(1)
+  equal((await house.entry('app')).current?.number, 4)
+})

@@ -224,9 +224,13 @@ export async function askToRotate(turn: Turn, core: Core, of: RotateRequest): Pr
       patient,
     })
     if (!after || isServed(after) || (kind.assisted && after.state === 'STAGED')) return
-    throw new Failure('internal', notServed(mount, after))
+    throw new Failure(goesOn(after) ? 'timed_out' : 'internal', notServed(mount, after))
   })
 }
+
+/** Nothing has gone wrong so far: it takes longer than the caller waits. */
+const goesOn = (entry: RotationEntry) =>
+  entry.trouble === undefined && entry.retryAt === undefined && !isStopped(entry)
 
 function notServed(mount: Mount, entry: RotationEntry): string {
   const path = mount.entry.path + entry.path

@@ -37,7 +37,11 @@ const nowFields = {
     default: 'published',
     clear: true,
   }),
-  timeout: t.duration({ help: 'How long it waits.', default: WAIT_MS_MAX / 1000, clear: true }),
+  timeout: t.duration({
+    help: 'How long it waits; 0 = not at all.',
+    default: WAIT_MS_MAX / 1000,
+    clear: true,
+  }),
   value: t.string({ help: 'Of an assisted rotation: the new value.', sensitive: true }),
   values: t.map({ help: 'The same, where there is more than one field.', sensitive: true }),
 }
@@ -233,12 +237,13 @@ async function rotateNow(call: Call<never>, core: Core, data: Now) {
     ...subject,
     ...(data.emergency && { emergency: { seconds: data.grace } }),
     ...(given && { given }),
-    wait: data.wait !== 'none',
+    // No time to wait is no wait: the answer tells how it stands.
+    wait: data.wait !== 'none' && timeoutMs > 0,
     timeoutMs,
   })
   turn.afterCommit.push(async () => {
     const home = entry.namespace
-    if (data.wait === 'revoked') {
+    if (data.wait === 'revoked' && timeoutMs > 0) {
       const done = (e: RotationEntry) => e.state === 'IDLE' && !e.previous && !e.orders.rotate
       await core.rotation.run({ home, id, done, timeoutMs, patient: true })
     }

@@ -47,8 +47,12 @@ const fields = {
   ca_cert: t.string({ help: 'Redis: PEM of the authority that is trusted.' }),
   persistence_mode: t.string({ help: 'Redis: ACLFILE or REWRITE; both are tried unless set.' }),
   tls_ca: t.string({ help: 'PEM of the authority that is trusted.' }),
-  tls_certificate: t.string({ help: 'PostgreSQL: PEM of the certificate to show.' }),
-  private_key: t.string({ help: 'PostgreSQL: PEM of its key.', sensitive: true }),
+  tls_server_name: t.string({
+    help: "What the server's certificate must be for, if not the host it is reached at.",
+  }),
+  tls_skip_verify: t.bool({ help: "MySQL: do not check the server's certificate.", clear: true }),
+  tls_certificate: t.string({ help: 'PEM of the certificate to show.' }),
+  private_key: t.string({ help: 'PEM of its key.', sensitive: true }),
   tls_certificate_key: t.string({
     help: 'PEM of the certificate to show, with its key.',
     sensitive: true,
@@ -119,9 +123,11 @@ async function write(call: ConfigCall) {
   // What another kind of database was told means nothing to this one.
   const sameKind = stored !== undefined && pluginNamed(stored.plugin_name).family === family
   const before = sameKind ? stored : undefined
-  const details = { ...before?.connection_details }
-  for (const [name, value] of Object.entries(body)) {
-    if (!OWN.includes(name) && value !== null) details[name] = value
+  const told = Object.entries(body).filter(([name, value]) => !OWN.includes(name) && value !== null)
+  const details = { ...before?.connection_details, ...Object.fromEntries(told) }
+  for (const [name, value] of told) {
+    // It ends a text in the protocols of databases.
+    if (typeof value === 'string' && value.includes('\0')) refuse(`${name} must hold no NUL`)
   }
   checkTemplate(textOf(details, 'username_template'))
   // A root user that somebody names anew has no second login of ours.

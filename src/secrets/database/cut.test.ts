@@ -1,5 +1,6 @@
 /** The line is cut after the server has done what it was told: only a login tells what has happened. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { type AddressInfo, createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { cutProxy } from '../../../test/support/cut-proxy.ts'
 import { databaseHouse, type Login } from '../../../test/support/database-house.ts'
@@ -7,6 +8,9 @@ import { NO_MARIADB, startMariadb } from '../../../test/support/mariadb.ts'
 import { NO_POSTGRES, startPostgres } from '../../../test/support/postgres.ts'
 import { NO_REDIS, startRedis } from '../../../test/support/redis.ts'
 import { FOREIGN_GRACE_MS } from '../../core/foreign.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { CONNECT_MS } from './target.ts'
+import { openRedis } from './targets/redis.ts'
 
 const open = new AsyncDisposableStack()
 after(() => open.disposeAsync())
@@ -127,3 +131,24 @@ for (const [family, { none, start }] of Object.entries(FAMILIES)) {
     await core.close()
   })
 }
+
+test('a Redis that takes the line and says nothing is away when the time is up', async (t) => {
+  const silent = createServer()
+  await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
+  open.defer(() => void silent.close())
+  const { port } = silent.address() as AddressInfo
+  const login = { username: 'admin', password: 'a-password' }
+  const details = { host: '127.0.0.1', port }
+  const target = await openRedis({ plugin: '', details, login, random: systemRandom })
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const asked = new Promise((data) => silent.once('connection', (line) => line.once('data', data)))
+  const probe = target.probe(login)
+  await asked
+  t.mock.timers.tick(CONNECT_MS)
+  deepEqual(await probe, {
+    outcome: 'unreachable',
+    why:
+      `redis (127.0.0.1:${port}) could not be reached: ` +
+      'it did not answer in time: look whether it speaks TLS there, and is asked for it',
+  })
+})

@@ -41,7 +41,11 @@ const FAMILIES = [
       const server = open.use(await startMariadb())
       return {
         server,
-        config: { plugin_name: 'mysql-database-plugin', connection_url: server.template },
+        // It has no TLS, and is asked without.
+        config: {
+          plugin_name: 'mysql-database-plugin',
+          connection_url: `${server.template}?tls=preferred`,
+        },
         creation: [
           `CREATE USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'; GRANT SELECT ON app.* TO '{{name}}'@'%';`,
         ],

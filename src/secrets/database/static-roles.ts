@@ -78,6 +78,9 @@ const fields = {
 
 type WriteCall = Parameters<typeof write>[0]
 
+/** No database takes as many; which takes how many is its own matter. */
+const USERNAME_MAX = 1024
+
 export const staticRoleEndpoints = [
   endpoint('static-roles', {
     help: 'The names of all static roles.',
@@ -145,6 +148,9 @@ async function write(call: Call<Given>) {
   if (db === '') refuse('empty database name attribute')
   const username = data.username || before?.username || ''
   if (username === '') refuse('username is a required field to create a static account')
+  if (username.includes('\0') || username.length > USERNAME_MAX) {
+    refuse(`username must hold no NUL, and at most ${USERNAME_MAX} characters`)
+  }
   if (before && username !== before.username) refuse('cannot update static account username')
   const connection = await connectionNamed(store, db)
   checkAllowed(connection, data.name)

@@ -2,6 +2,7 @@
  * What the engine asks of a database, whichever it is. A target is opened with a configuration, keeps
  * connections as its root user, and is closed when nobody has used it for a while.
  */
+import { Failure } from '../../kit/kit.ts'
 import { type Probe } from '../../kit/rotation.ts'
 import { type Random } from '../../lib/random.ts'
 
@@ -113,5 +114,21 @@ export const IDLE_MS = 10_000
 export function addressOf(text: string, defaultPort: number): Address | undefined {
   const [, v6, name, port] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/.exec(text) ?? []
   const host = v6 ?? name
-  return host === undefined ? undefined : { host, port: port ? Number(port) : defaultPort }
+  return host === undefined
+    ? undefined
+    : { host: checkedHost(host), port: portOf(port, defaultPort) }
+}
+
+/** A Failure for what is no host: drivers throw where nobody catches it, and wait for ever then. */
+export function checkedHost(host: string): string {
+  if (!/[\0-\x20\x7f]/.test(host)) return host
+  throw new Failure('bad_request', 'the host must be a name, an address, or the path of a socket')
+}
+
+/** A Failure for what is no port, for the same reason. */
+export function portOf(text: string | undefined, otherwise: number): number {
+  if (text === undefined || text === '') return otherwise
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port > 0 && port <= 65_535) return port
+  throw new Failure('bad_request', 'the port must be a number from 1 to 65535')
 }

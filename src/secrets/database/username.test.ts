@@ -72,3 +72,12 @@ test('usernameTemplate() knows the functions', () => {
 test('the usual names of every plugin can be made', () => {
   for (const name of PLUGIN_NAMES) match(made(pluginNamed(name).usernames), /^[vV][-_]\S+$/)
 })
+
+test('a template whose texts grow without end is refused before they have grown', () => {
+  const grows = `| replace "a" "${'a'.repeat(50)}" `
+  throws(() => made(`{{ "a" ${grows.repeat(8)}}}`), /a text in it grows too long/)
+  throws(
+    () => made(`{{ "" | replace "" "${'a'.repeat(3_000)}" ${grows.repeat(3)}}}`),
+    TemplateError,
+  )
+})

@@ -108,11 +108,15 @@ function readCall(tokens: Token[], piped: Run | undefined): Run {
   if (args >= 0 ? given.length !== args : given.length === 0) {
     fail(`wrong number of arguments of ${first.text}`)
   }
-  return (parts) =>
-    func(
+  return (parts) => {
+    const made = func(
       given.map((one) => one(parts)),
       parts,
     )
+    // Replacements of replacements grow without end.
+    if (typeof made === 'string' && made.length > LENGTH_MAX) fail('a text in it grows too long')
+    return made
+  }
 }
 
 const isEnd = ({ kind, text }: Token) => kind === 'mark' && text !== '('

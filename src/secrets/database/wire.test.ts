@@ -65,6 +65,40 @@ test('config refuses what no plugin can use', async () => {
   )
 })
 
+test('config refuses addresses that a driver would wait at for ever, and quotes none', async () => {
+  const { refusal } = await made()
+  const noPort = /the port must be a number from 1 to 65535$/
+  const noHost = /the host must be a name, an address, or the path of a socket$/
+  const noUrl = /connection_url must (?:be|hold) [^']+$/
+  for (const [plugin, url, why] of [
+    ['postgresql', 'postgresql://{{username}}:{{password}}@/app', noUrl],
+    ['postgresql', 'postgresql://u:a-secret@[::1:1/app', noUrl],
+    ['postgresql', 'postgresql://%00/app', noHost],
+    ['postgresql', 'postgresql://u:a-secret@db/app%00user', noUrl],
+    ['postgresql', 'postgresql://u%00:a-secret@db/app', noUrl],
+    ['postgresql', 'host=db\0 password=a-secret', noUrl],
+    ['postgresql', "host='a b' password=a-secret", noHost],
+    ['postgresql', 'host=db port=-1 password=a-secret', noPort],
+    ['postgresql', 'host=db port=99999 password=a-secret', noPort],
+    ['mysql', 'u:a-secret@tcp(db:0)/', noPort],
+    ['mysql', 'u:a-secret@tcp(db:99999)/', noPort],
+    ['mysql', 'u:a-secret@unix()/', noUrl],
+    ['mysql', 'u:a-secret@tcp(a b)/', noUrl],
+    ['redis', 'rediss://u:a-secret@db:99999', noPort],
+    ['mongodb', 'mongodb://u:%E0%A4%A@db/', /must be percent-encoded$/],
+  ] as const) {
+    const told = await refusal('write', 'config/new', {
+      ...CONFIG,
+      plugin_name: `${plugin}-database-plugin`,
+      connection_url: url,
+    })
+    match(told, why, url)
+    ok(told.startsWith('400 ') && !told.includes('secret'), told)
+  }
+  const nul = await refusal('write', 'config/new', { ...CONFIG, username: 'root\0database\0x' })
+  equal(nul, '400 username must hold no NUL')
+})
+
 test('config says that a database is away, and neither its password nor its URL', async () => {
   const { refusal } = await made()
   const inline = 'inline-password'
@@ -78,7 +112,11 @@ test('config says that a database is away, and neither its password nor its URL'
 })
 
 test('config keeps what a second write leaves out, and shows no password', async () => {
-  const { db } = await made({ max_open_connections: 2, private_key: 'a-key', password_policy: 'p' })
+  const { db } = await made({
+    max_open_connections: 2,
+    service_account_json: 'a-key',
+    password_policy: 'p',
+  })
   await db.write('config/db', { root_rotation_statements: 'a; b', verify_connection: false })
   const shown = dataOf(await db.read('config/db'))
   deepEqual(shown, {
@@ -171,6 +209,11 @@ test('static roles refuse in the words of Vault', async () => {
   for (const [body, words] of [
     [{}, 'empty database name attribute'],
     [{ db_name: 'db' }, 'username is a required field to create a static account'],
+    [{ ...role, username: 'a\0b' }, 'username must hold no NUL, and at most 1024 characters'],
+    [
+      { ...role, username: 'u'.repeat(10_240) },
+      'username must hold no NUL, and at most 1024 characters',
+    ],
     [
       role,
       'one of rotation_schedule or rotation_period must be provided to create a static account',

@@ -4,6 +4,7 @@ import { Failure } from '../../../kit/kit.ts'
 import { StatementError } from '../statements.ts'
 import {
   type Address,
+  checkedHost,
   CONNECT_MS,
   flagOf,
   IDLE_MS,
@@ -17,6 +18,7 @@ import {
   textOf,
   withoutValues,
 } from '../target.ts'
+import { givenTls, identityOf, unreachable } from './tls.ts'
 
 export type MongoTarget = Target & {
   /** A command in a database, as the root user. */
@@ -34,7 +36,8 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
   const label = `mongodb (${url.hosts})`
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
     targetError(error, label, [opening.login.password, url.password, ...secrets])
-  const ca = textOf(details, 'tls_ca')
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
   const options: MongoClientOptions = {
     appName: 'coffer',
     maxPoolSize: numberOf(details, 'max_open_connections', 4),
@@ -42,7 +45,8 @@ export async function openMongo(opening: Opening): Promise<MongoTarget> {
     serverSelectionTimeoutMS: CONNECT_MS,
     connectTimeoutMS: CONNECT_MS,
     socketTimeoutMS: STATEMENT_MS,
-    ...(ca !== '' && { ca, tls: true }),
+    ...((own.ca ?? own.cert) !== undefined && { ...own, tls: true }),
+    ...identityOf(given),
     ...(flagOf(details, 'tls_insecure') && { tlsInsecure: true }),
   }
   const clientFor = (as: Login, address?: Address): MongoClient => {
@@ -156,14 +160,21 @@ function urlOf(details: Opening['details']): MongoUrl {
   const [, scheme = '', user = '', hosts = '', path = '/', query = ''] = found
   const [, username, password] = /^([^:]*):(.*)$/s.exec(user) ?? []
   const inline = username !== undefined && password !== undefined && !username.startsWith('{{')
+  const decoded = (part: string) => {
+    try {
+      return decodeURIComponent(part)
+    } catch {
+      throw new Failure(
+        'bad_request',
+        'user and password in connection_url must be percent-encoded',
+      )
+    }
+  }
   return {
     scheme,
-    hosts,
+    hosts: checkedHost(hosts),
     rest: path + query,
-    ...(inline && {
-      username: decodeURIComponent(username),
-      password: decodeURIComponent(password),
-    }),
+    ...(inline && { username: decoded(username), password: decoded(password) }),
   }
 }
 
@@ -184,5 +195,5 @@ function targetError(error: unknown, label: string, secrets: (string | undefined
     const what = typeof codeName === 'string' ? codeName : withoutValues(message, secrets)
     return new TargetError(`${label}: ${what} (code ${code})`, 'refused', String(code))
   }
-  return new TargetError(`${label} could not be reached (${name})`, 'unreachable')
+  return unreachable(label, error, name)
 }

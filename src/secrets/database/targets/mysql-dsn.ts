@@ -1,7 +1,8 @@
 /** How a MySQL or MariaDB server is reached: Go's DSN, `user:password@tcp(host:port)/database?tls=…`. */
 import type { SslOptions } from 'mysql2'
 import { Failure } from '../../../kit/kit.ts'
-import { type Address, addressOf, type Opening, textOf } from '../target.ts'
+import { type Address, addressOf, checkedHost, flagOf, type Opening, textOf } from '../target.ts'
+import { givenTls } from './tls.ts'
 
 export type MysqlAddress = {
   readonly at: Address | { readonly socketPath: string }
@@ -9,6 +10,10 @@ export type MysqlAddress = {
   readonly username: string | undefined
   readonly password: string | undefined
   readonly tls: SslOptions | undefined
+  /** What the certificate must be for, where that is not the host of the address. */
+  readonly serverName: string | undefined
+  /** A server without TLS is asked without. */
+  readonly plainToo: boolean
 }
 
 const PORT = 3306
@@ -21,7 +26,10 @@ export function mysqlAddress(details: Opening['details']): MysqlAddress {
   if (text === '') throw new Failure('bad_request', 'connection_url cannot be empty')
   const found = DSN.exec(text)
   const [, username, password, net = 'tcp', where = '', database = '', query = ''] = found ?? []
-  const at = net === 'unix' ? { socketPath: where } : addressOf(where || '127.0.0.1', PORT)
+  const at =
+    net === 'unix'
+      ? where !== '' && { socketPath: checkedHost(where) }
+      : addressOf(where || '127.0.0.1', PORT)
   if (!found || !at) {
     throw new Failure('bad_request', 'connection_url must be user:password@tcp(host:port)/database')
   }
@@ -30,22 +38,32 @@ export function mysqlAddress(details: Opening['details']): MysqlAddress {
     database,
     username: inline(username),
     password: inline(password),
-    tls: tlsOf(new URLSearchParams(query).get('tls') ?? '', details),
+    ...tlsOf(new URLSearchParams(query).get('tls') ?? '', details, net === 'unix'),
   }
 }
 
 const inline = (text: string | undefined) => (text && !/^\{\{.*\}\}$/.test(text) ? text : undefined)
 
-function tlsOf(mode: string, details: Opening['details']): SslOptions | undefined {
-  const ca = textOf(details, 'tls_ca')
-  const own = textOf(details, 'tls_certificate_key')
-  if (ca === '' && own === '' && ['', 'false', 'preferred'].includes(mode)) return undefined
+/** The words of Go's driver; a name of its own for a configuration means `true`, once one is given. */
+function tlsOf(mode: string, details: Opening['details'], local: boolean) {
+  const { serverName, ...own } = givenTls(details)
+  const told = own.ca !== undefined || own.cert !== undefined
+  if (!told && !['', 'true', 'false', 'skip-verify', 'preferred'].includes(mode.toLowerCase())) {
+    throw new Failure(
+      'bad_request',
+      'tls in connection_url must be true, false, skip-verify or preferred',
+    )
+  }
+  const word = mode.toLowerCase()
+  const skips = word === 'skip-verify' || flagOf(details, 'tls_skip_verify')
+  const plain = { tls: undefined, serverName: undefined, plainToo: false }
+  if (!told && (word === 'false' || (word === '' && !skips))) return plain
+  const preferred = !told && word === 'preferred'
+  const verify = !skips && !preferred
   return {
-    ...(ca !== '' && { ca }),
-    ...(own !== '' && { cert: own, key: own }),
-    ...(textOf(details, 'tls_server_name') !== '' && {
-      servername: textOf(details, 'tls_server_name'),
-    }),
-    rejectUnauthorized: mode !== 'skip-verify' && details['tls_skip_verify'] !== true,
+    // The name is looked at only when it is asked for; a socket of this machine has none.
+    tls: { ...own, rejectUnauthorized: verify, verifyIdentity: verify && !local },
+    serverName,
+    plainToo: preferred,
   }
 }

@@ -2,6 +2,7 @@
  * MySQL and MariaDB. Which of the two it is, the server tells: they share users and statements, and
  * differ in how one user can have two passwords.
  */
+import { connect, isIP, type Socket } from 'node:net'
 import type { Connection, Pool, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { Failure } from '../../../kit/kit.ts'
 import { isTellable, MYSQL, StatementError, statementsOf } from '../statements.ts'
@@ -18,8 +19,9 @@ import {
   type User,
   withoutValues,
 } from '../target.ts'
-import { mysqlAddress } from './mysql-dsn.ts'
+import { type MysqlAddress, mysqlAddress } from './mysql-dsn.ts'
 import { timestamp } from './postgres.ts'
+import { unreachable } from './tls.ts'
 
 export type Rows = Record<string, unknown>[]
 export type Query = (text: string, values?: readonly unknown[]) => Promise<Rows>
@@ -57,14 +59,15 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
     password: dsn.password ?? opening.login.password,
   }
   const label = `mysql (${'host' in dsn.at ? `${dsn.at.host}:${dsn.at.port}` : dsn.at.socketPath})`
+  let plain = dsn.tls === undefined
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
-    targetError(error, label, [login.password, opening.login.password, ...secrets])
+    targetError(error, { label, plain }, [login.password, opening.login.password, ...secrets])
   const optionsFor = (as: Login, address?: Address) => ({
     ...(address ?? dsn.at),
+    ...(!plain && dsn.tls && secured(address ?? dsn.at, dsn)),
     user: as.username,
     password: as.password,
     ...(dsn.database !== '' && { database: dsn.database }),
-    ...(dsn.tls && { ssl: dsn.tls }),
     connectTimeout: CONNECT_MS,
     connectAttributes: { program_name: 'coffer' },
     // A server that is not ours must not be able to ask for a file of this machine.
@@ -87,14 +90,28 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
     return made
   }
 
+  async function pooled() {
+    pool ??= newPool()
+    try {
+      return await pool.getConnection()
+    } catch (error) {
+      if (!wantsPlain(error)) throw error
+      plain = true
+      await pool.end()
+      pool = newPool()
+      return pool.getConnection()
+    }
+  }
+  const wantsPlain = (error: unknown) =>
+    dsn.plainToo && !plain && (error as { code?: unknown }).code === 'HANDSHAKE_NO_SSL_SUPPORT'
+
   async function using<T>(
     work: (query: Query) => Promise<T>,
     secrets: (string | undefined)[] = [],
   ) {
-    pool ??= newPool()
     let connection
     try {
-      connection = await pool.getConnection()
+      connection = await pooled()
       return await work(queryOf(connection))
     } catch (error) {
       // After trouble its state is unknown.
@@ -109,7 +126,11 @@ export async function openMysql(opening: Opening): Promise<MysqlTarget> {
   async function asUser<T>(as: Login, work: (query: Query) => Promise<T>, address?: Address) {
     let connection: Connection | undefined
     try {
-      connection = await mysql.createConnection(optionsFor(as, address))
+      connection = await mysql.createConnection(optionsFor(as, address)).catch((error: unknown) => {
+        if (!wantsPlain(error)) throw error
+        plain = true
+        return mysql.createConnection(optionsFor(as, address))
+      })
       connection.on('error', () => {})
       return await work(queryOf(connection))
     } catch (error) {
@@ -188,6 +209,21 @@ export async function hostsOf(query: Query, username: string): Promise<string[]>
   return rows.map((row) => String(row['host'] ?? row['Host']))
 }
 
+/**
+ * The driver checks the name it connects to, so it is told the name the certificate must be for, and
+ * handed a socket to where the server is. For an address it names nothing, and Node would look for
+ * `localhost` then: unless the socket says where it goes.
+ */
+function secured(at: MysqlAddress['at'], { tls, serverName }: MysqlAddress) {
+  if ('socketPath' in at) return { ssl: { ...tls } }
+  const host = serverName ?? at.host
+  const stream = (): Socket => {
+    const socket = connect({ host: at.host, port: at.port, keepAlive: true, noDelay: true })
+    return isIP(host) ? Object.assign(socket, { _host: host }) : socket
+  }
+  return { ssl: { ...tls }, host, stream }
+}
+
 const queryOf =
   (connection: Pick<Connection, 'query'>): Query =>
   async (text, values) => {
@@ -203,16 +239,26 @@ const SYNTAX = 1064
 /** Shutdown, too many connections, gone away, lost. */
 const AWAY = new Set([1040, 1053, 1152, 2006, 2013])
 
-function targetError(error: unknown, label: string, secrets: (string | undefined)[]): Error {
+/** MySQL says that TLS is missing, MariaDB that the password is wrong. */
+const WANTS_TLS = new Set([1045, 3159])
+const hintFor = (errno: number, plain: boolean) =>
+  plain && WANTS_TLS.has(errno)
+    ? ': this was without TLS; where the server demands it, set tls_ca, or tls=true in connection_url'
+    : ''
+
+function targetError(
+  error: unknown,
+  { label, plain }: { label: string; plain: boolean },
+  secrets: (string | undefined)[],
+): Error {
   if (error instanceof TargetError || error instanceof StatementError) return error
   if (error instanceof Failure) return error
   const known = error as { code?: string; errno?: number; sqlMessage?: string }
   if (known.sqlMessage === undefined || known.errno === undefined) {
-    const code = typeof known.code === 'string' ? ` (${known.code})` : ''
-    return new TargetError(`${label} could not be reached${code}`, 'unreachable')
+    return unreachable(label, error)
   }
   const words = known.errno === SYNTAX ? 'a syntax error in a statement' : known.sqlMessage
-  const text = `${label}: ${withoutValues(words, secrets)} (error ${known.errno})`
+  const text = `${label}: ${withoutValues(words, secrets)} (error ${known.errno})${hintFor(known.errno, plain)}`
   const outcome = AWAY.has(known.errno) ? 'unreachable' : 'refused'
   return new TargetError(text, outcome, String(known.errno))
 }

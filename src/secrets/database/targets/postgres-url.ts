@@ -1,7 +1,8 @@
 /** How a PostgreSQL server is reached: a URL or `key=value` pairs, as libpq has them. */
 import type { ConnectionOptions } from 'node:tls'
 import { Failure } from '../../../kit/kit.ts'
-import { type Opening, textOf } from '../target.ts'
+import { checkedHost, type Opening, portOf, textOf } from '../target.ts'
+import { givenTls, identityOf } from './tls.ts'
 
 export type PostgresAddress = {
   readonly host: string
@@ -10,8 +11,9 @@ export type PostgresAddress = {
   /** Inline in the URL, where it is no template. */
   readonly username: string | undefined
   readonly password: string | undefined
-  /** `prefer` = TLS where the server has it. */
-  readonly tls: ConnectionOptions | 'prefer' | false
+  readonly tls: ConnectionOptions | false
+  /** A server without TLS is asked without. */
+  readonly plainToo: boolean
 }
 
 const PORT = 5432
@@ -24,14 +26,22 @@ export function postgresAddress(details: Opening['details']): PostgresAddress {
   const text = textOf(details, 'connection_url')
   if (text === '') throw new Failure('bad_request', 'connection_url cannot be empty')
   const parts = /^postgres(?:ql)?:\/\//.test(text) ? fromUrl(text) : fromPairs(text)
-  const { host, port, dbname, user, password, sslmode } = parts
+  const { host, port, dbname, user, password, sslmode = 'prefer' } = parts
+  checkFiles(parts)
+  // What ends a text in the protocol would begin a setting that nobody has written.
+  if (`${dbname}${user}`.includes('\0')) throw wrong()
+  const local = host?.startsWith('/') === true
+  const tls = tlsOf(sslmode, details)
   return {
-    host: host || '127.0.0.1',
-    port: port ? Number(port) : PORT,
+    host: checkedHost(host || '127.0.0.1'),
+    port: portOf(port, PORT),
     database: dbname || 'postgres',
     username: inline(user),
     password: inline(password),
-    tls: tlsOf(sslmode ?? 'prefer', details),
+    // As libpq: a socket of this machine has no TLS, whatever the mode.
+    tls: local ? false : tls,
+    plainToo:
+      tls !== false && tls.rejectUnauthorized !== true && /^(?:allow|prefer)$/.test(sslmode),
   }
 }
 
@@ -69,26 +79,35 @@ function fromPairs(text: string): Parts {
   return parts
 }
 
+/** Paths to files of a client, which mean nothing here: what they would protect must not be believed. */
+function checkFiles({ sslrootcert = 'system', sslcert, sslkey, sslcrl }: Parts): void {
+  if (sslrootcert === 'system' && !sslcert && !sslkey && !sslcrl) return
+  throw new Failure(
+    'bad_request',
+    'connection_url must have no sslrootcert, sslcert, sslkey or sslcrl: give PEM as tls_ca, ' +
+      'tls_certificate and private_key',
+  )
+}
+
 function tlsOf(mode: string, details: Opening['details']): PostgresAddress['tls'] {
-  const ca = textOf(details, 'tls_ca')
-  const own = {
-    ...(ca !== '' && { ca }),
-    ...(textOf(details, 'tls_certificate') !== '' && { cert: textOf(details, 'tls_certificate') }),
-    ...(textOf(details, 'private_key') !== '' && { key: textOf(details, 'private_key') }),
-  }
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
+  const trusted = own.ca !== undefined
+  const anyName = { checkServerIdentity: () => undefined }
+  const rightName = identityOf(given)
   switch (mode) {
     case 'disable':
       return false
     case 'allow':
     case 'prefer':
-      return ca === '' ? 'prefer' : { ...own, rejectUnauthorized: true }
+      return { ...own, ...rightName, rejectUnauthorized: trusted }
     case 'require':
       // As libpq: with an authority to check against, it is checked.
-      return { ...own, rejectUnauthorized: ca !== '', checkServerIdentity: () => undefined }
+      return { ...own, ...anyName, rejectUnauthorized: trusted }
     case 'verify-ca':
-      return { ...own, rejectUnauthorized: true, checkServerIdentity: () => undefined }
+      return { ...own, ...anyName, rejectUnauthorized: true }
     case 'verify-full':
-      return { ...own, rejectUnauthorized: true }
+      return { ...own, ...rightName, rejectUnauthorized: true }
     default:
       throw new Failure(
         'bad_request',

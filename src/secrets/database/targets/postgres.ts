@@ -28,6 +28,7 @@ import {
 } from '../target.ts'
 import { scramVerifier } from '../verifiers.ts'
 import { type PostgresAddress, postgresAddress } from './postgres-url.ts'
+import { unreachable } from './tls.ts'
 
 export type Rows = Record<string, unknown>[]
 export type Sql = (text: string, values?: readonly unknown[]) => Promise<Rows>
@@ -68,7 +69,8 @@ export async function openPostgres(opening: Opening): Promise<PostgresTarget> {
     user: as.username,
     password: as.password,
     database: at.database,
-    ...(!plain && { ssl: at.tls === 'prefer' ? { rejectUnauthorized: false } : at.tls }),
+    // The driver changes what it is given: each has its own.
+    ssl: plain || at.tls === false ? false : { ...at.tls },
     application_name: 'coffer',
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,
@@ -201,7 +203,7 @@ const sqlOf =
 
 /** `prefer`: a server without TLS is asked without. */
 const wantsPlain = (error: unknown, at: PostgresAddress, plain: boolean) =>
-  at.tls === 'prefer' && !plain && /not support SSL/.test((error as Error).message)
+  at.plainToo && !plain && /not support SSL/.test((error as Error).message)
 
 /**
  * What it owns goes to the root user, since dropping a table is not meant; what it was granted is
@@ -237,15 +239,21 @@ function targetError(error: unknown, label: string, secrets: (string | undefined
     severity?: string
   }
   if (severity === undefined || code === undefined) {
-    return new TargetError(
-      `${label} could not be reached${code ? ` (${code})` : ''}`,
-      'unreachable',
-    )
+    return unreachable(label, error)
   }
   const away = code.startsWith('08') || code.startsWith('57P') || code === '53300'
   const words = code === SYNTAX ? 'a syntax error in a statement' : (message ?? '')
-  const text = `${label}: ${withoutValues(words, secrets)} (SQLSTATE ${code})`
+  const text = `${label}: ${withoutValues(words, secrets)} (SQLSTATE ${code})${hintFor(code, words)}`
   return new TargetError(text, away ? 'unreachable' : 'refused', code)
+}
+
+/** What a server that demands more of a connection says in its own words only. */
+function hintFor(code: string, words: string): string {
+  if (!code.startsWith('28')) return ''
+  if (/no encryption|SSL off/.test(words)) {
+    return ': set sslmode=verify-full in connection_url, and tls_ca'
+  }
+  return /valid client certificate/.test(words) ? ': set tls_certificate and private_key' : ''
 }
 
 /** As a text between single quotes. */

@@ -2,6 +2,7 @@
  * Redis, and Valkey, which speaks the same. Users are its ACL users; they outlive a restart only when
  * the server keeps them in a file, so each change is followed by a save.
  */
+import type * as Redis from 'redis'
 import { Failure } from '../../../kit/kit.ts'
 import { isTellable, StatementError } from '../statements.ts'
 import {
@@ -12,6 +13,7 @@ import {
   IDLE_MS,
   type Login,
   type Opening,
+  portOf,
   probing,
   STATEMENT_MS,
   type Target,
@@ -20,6 +22,7 @@ import {
   withoutValues,
 } from '../target.ts'
 import { redisVerifier } from '../verifiers.ts'
+import { givenTls, identityOf, unreachable } from './tls.ts'
 
 type Command = (...words: string[]) => Promise<unknown>
 
@@ -32,23 +35,30 @@ export type RedisTarget = Target & {
   persist(): Promise<boolean>
 }
 
+/**
+ * The driver builds a class for each set of options and remembers the last set, its password too: the
+ * one that is never connected has none, and the others are made after it.
+ */
+const newModel = (redis: Pick<typeof Redis, 'createClient'>) => redis.createClient({ RESP: 2 })
+let model: ReturnType<typeof newModel> | undefined
+
 const PORT = 6379
 const RULES = ['~*', '+@read']
 
 export async function openRedis(opening: Opening): Promise<RedisTarget> {
   const { details } = opening
   const at = placeOf(details)
+  const tls = tlsOf(details)
   const redis = await import('redis')
   const label = `redis (${at.host}:${at.port})`
   const told = (error: unknown, ...secrets: (string | undefined)[]) =>
-    targetError(error, label, [opening.login.password, ...secrets])
+    targetError(error, { label, secure: 'tls' in tls }, [opening.login.password, ...secrets])
   const optionsFor = (as: Login, address: Address = at) => ({
     ...(as.username !== '' && { username: as.username }),
     ...(as.password !== '' && { password: as.password }),
-    RESP: 2 as const,
     socket: {
       ...address,
-      ...tlsOf(details),
+      ...tls,
       connectTimeout: CONNECT_MS,
       reconnectStrategy: false as const,
     },
@@ -59,10 +69,23 @@ export async function openRedis(opening: Opening): Promise<RedisTarget> {
   })
 
   async function connected(as: Login, address?: Address) {
-    const client = redis.createClient(optionsFor(as, address))
+    model ??= newModel(redis)
+    const client = model.duplicate(optionsFor(as, address))
     client.on('error', () => {})
-    await client.connect()
-    return client
+    // The driver's own limit ends when the line stands; a server may be silent from then on.
+    let late = false
+    const limit = setTimeout(() => {
+      late = true
+      client.destroy()
+    }, CONNECT_MS)
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      throw late ? new Error('Connection timeout') : error
+    } finally {
+      clearTimeout(limit)
+    }
   }
   type Client = Awaited<ReturnType<typeof connected>>
   let client: Promise<Client> | undefined
@@ -179,7 +202,7 @@ function rulesOf(statements: readonly string[]): string[] {
 function placeOf(details: Opening['details']): Address {
   const url = textOf(details, 'connection_url')
   const host = textOf(details, 'host')
-  const port = Number(textOf(details, 'port')) || PORT
+  const port = portOf(textOf(details, 'port'), PORT)
   const at =
     url === ''
       ? addressOf(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host, port)
@@ -197,13 +220,18 @@ function refuse(): never {
 }
 
 function tlsOf(details: Opening['details']) {
+  const given = givenTls(details)
+  const { serverName: _, ...own } = given
   const secure =
     flagOf(details, 'tls') || /^(?:redis|valkey)s:/.test(textOf(details, 'connection_url'))
+  if (!secure && own.ca !== undefined && details['tls'] === undefined) {
+    throw new Failure('bad_request', 'ca_cert needs tls=true: without it nothing is encrypted')
+  }
   if (!secure) return {}
-  const ca = textOf(details, 'ca_cert') || textOf(details, 'tls_ca')
   return {
+    ...own,
+    ...identityOf(given),
     tls: true as const,
-    ...(ca !== '' && { ca }),
     rejectUnauthorized: !flagOf(details, 'insecure_tls'),
   }
 }
@@ -211,13 +239,21 @@ function tlsOf(details: Opening['details']) {
 /** Codes of refusals that must not be taken for a server that is away. */
 const AWAY = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)/
 
-function targetError(error: unknown, label: string, secrets: (string | undefined)[]): Error {
+function targetError(
+  error: unknown,
+  { label, secure }: { label: string; secure: boolean },
+  secrets: (string | undefined)[],
+): Error {
   if (error instanceof TargetError || error instanceof StatementError) return error
   const { name, message = '', code } = error as { name?: string; message?: string; code?: string }
   const word = /^[A-Z]{3,}\b/.exec(message)?.[0]
   if (word === undefined || code !== undefined) {
-    const what = typeof code === 'string' ? ` (${code})` : name === 'Error' ? '' : ` (${name})`
-    return new TargetError(`${label} could not be reached${what}`, 'unreachable')
+    const why = typeof code === 'string' ? code : name === 'Error' ? '' : name
+    const away = unreachable(label, error, why)
+    // What a port for TLS does to whoever speaks without.
+    const cut = why === 'ECONNRESET' || why === 'SocketClosedUnexpectedlyError'
+    if (!cut || secure) return away
+    return new TargetError(`${away.message}: if the port is for TLS, set tls=true`, 'unreachable')
   }
   const text = `${label}: ${withoutValues(message, secrets)}`
   return new TargetError(text, AWAY.test(word) ? 'unreachable' : 'refused', word)
