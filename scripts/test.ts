@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path'
 const LONG =
   /(hvac-suite|sim|scripts\/run|rotation-torture|rotation-kills|docs|demo|watch)\.test\.ts$/
 /** A file that takes longer hangs: its output so far is worth more than waiting. */
-const FILE_MS = 400_000
+const FILE_MS = 240_000
 const PIPES_MS = 2000
 const SLOWEST = 8
 

@@ -203,8 +203,11 @@ test('a value that changes while a process runs is hidden from its output by the
   )
   await following.ready
   const stop = new AbortController()
-  const events = client.watch('secret/hidden', { signal: stop.signal })[Symbol.asyncIterator]()
-  const told = events.next()
+  const connected = Promise.withResolvers<void>()
+  const onState = (is: boolean) => void (is && connected.resolve())
+  const watch = client.watch('secret/hidden', { signal: stop.signal, onState })
+  const told = watch[Symbol.asyncIterator]().next()
+  await connected.promise
   await api.write('secret/data/hidden', { data: { password: other } })
   await changed.promise
   await told
