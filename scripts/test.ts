@@ -1,12 +1,13 @@
 /**
- * Runs every test this machine can run, each file in a process of its own. A test that lacks
+ * Runs every test this machine can run. What starts servers has a process for each file; what only
+ * computes shares one with others, as to load the code takes longer than to test it. A test that lacks
  * something it needs says so in one line; COFFER_TEST_STRICT=1 turns each such skip into a failure.
  *
  *   npm test                    all
  *   npm test -- acl kv          files whose path contains one of the words
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { globSync, mkdirSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -16,15 +17,23 @@ const LONG =
 /** A file that takes longer hangs: its output so far is worth more than waiting. */
 const FILE_MS = 240_000
 const PIPES_MS = 2000
+const BATCH = 8
 const SLOWEST = 8
 
+/** Files that run in one process. */
+type Work = readonly string[]
 type Ended = { file: string; ms: number; output: string; failed: boolean }
 
 const words = process.argv.slice(2)
-const queue = [
-  ...globSync('test/**/*.test.ts', { exclude: ['**/node_modules/**'] }).sort(longFirst),
-  ...globSync('src/**/*.test.ts').sort(),
-].filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+const isWanted = (file: string) => words.length === 0 || words.some((word) => file.includes(word))
+const apart = globSync('test/**/*.test.ts', { exclude: ['**/node_modules/**'] })
+const queue: Work[] = [
+  ...apart
+    .filter(isWanted)
+    .sort(longFirst)
+    .map((file) => [file]),
+  ...batches(globSync('src/**/*.test.ts').filter(isWanted).sort()),
+]
 if (queue.length === 0) {
   console.error(`no test file matches: ${words.join(' ')}`)
   process.exit(1)
@@ -39,9 +48,10 @@ const env = {
   NODE_COMPILE_CACHE: join(cache, 'coffer'),
 }
 
-const total = queue.length
+const total = queue.flat().length
 const begin = performance.now()
 const running = new Map<ChildProcess, string>()
+let done = 0
 const ended: Ended[] = []
 const skips: string[] = []
 const counts = new Map<string, number>()
@@ -61,9 +71,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 // from the front, and the others what computes, from the back, until they meet.
 const places = Array.from({ length: availableParallelism() * 2 }, async (_, place) => {
   for (;;) {
-    const file = place % 2 === 0 ? queue.shift() : queue.pop()
-    if (file === undefined) return
-    tell(await runFile(file))
+    const work = place % 2 === 0 ? queue.shift() : queue.pop()
+    if (work === undefined) return
+    tell(await run(work))
+    done += work.length
+    if (process.stderr.isTTY && done < total) process.stderr.write(`\r${done}/${total} files\r`)
   }
 })
 await Promise.all(places)
@@ -74,10 +86,27 @@ function longFirst(a: string, b: string): number {
   return Number(LONG.test(b)) - Number(LONG.test(a)) || (a < b ? -1 : 1)
 }
 
-async function runFile(file: string): Promise<Ended> {
+/** Hooks of a whole file would be hooks of its neighbours: such a file has a process of its own. */
+function batches(files: readonly string[]): Work[] {
+  const all: string[][] = []
+  let open: string[] = []
+  for (const file of files) {
+    if (/^(?:before|beforeEach|afterEach)\(/m.test(readFileSync(file, 'utf8'))) all.push([file])
+    else {
+      if (open.length === 0) all.push(open)
+      open.push(file)
+      if (open.length === BATCH) open = []
+    }
+  }
+  return all
+}
+
+async function run(work: Work): Promise<Ended> {
   const start = performance.now()
+  const file = work.length === 1 ? work[0]! : `${work[0]!} … ${work.at(-1)!}`
   const flags = ['--no-warnings', '--test-reporter=spec']
-  const child = spawn(process.execPath, [...flags, file], {
+  const program = work.length === 1 ? work : ['scripts/test-batch.ts', ...work]
+  const child = spawn(process.execPath, [...flags, ...program], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env,
   })
@@ -121,8 +150,6 @@ function tell(result: Ended): void {
   }
   if (lines.length > 0) console.log(`${result.file}\n${lines.join('\n')}`)
   else if (result.failed) console.log(`${result.file}\nended badly, without a word`)
-  if (process.stderr.isTTY && ended.length < total)
-    process.stderr.write(`\r${ended.length}/${total} files\r`)
 }
 
 function summarize(): boolean {

@@ -1,6 +1,6 @@
 /**
  * A share of the rotation torture for every run of the suite: a few rotations on the real databases, each
- * hit by a fault, under load; COFFER_RUNS=30 plays more. 290 more run over a fake target, in test/sim/rotation.
+ * hit by a fault, under load; COFFER_RUNS=30 plays more. 294 more run over a fake target, in test/sim/rotation.
  * The long one is `npm run torture:rotation -- --runs 10000`.
  */
 import { deepEqual, ok } from 'node:assert/strict'
@@ -14,7 +14,7 @@ const targets = TARGETS.filter((name) => !MISSING[name])
 const skip = {
   skip: TARGETS.map((name) => MISSING[name]).find((why) => why !== false) ?? false,
 }
-const RUNS = Number(process.env['COFFER_RUNS'] ?? 10)
+const RUNS = Number(process.env['COFFER_RUNS'] ?? 6)
 
 test('no app and no reader fails a login, whatever breaks in a rotation', skip, async (t) => {
   const seed = freshSeed()

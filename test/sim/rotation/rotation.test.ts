@@ -6,8 +6,8 @@ import { alterThenStore, fakeSubject } from './fake-subject.ts'
 import { type RotationResult, simulateRotation } from './simulate.ts'
 import { type MakeSubject } from './subject.ts'
 
-/** Ten more run on real databases: test/e2e/rotation-torture.test.ts. */
-const RUNS = 290
+/** Six more run on real databases: test/e2e/rotation-torture.test.ts. */
+const RUNS = 294
 const STEPS = 30
 
 type Many = { runs: number; subject: MakeSubject; servedOnly?: boolean }
