@@ -128,8 +128,10 @@ async function run(work: Work): Promise<Ended> {
     child.once('error', () => done(1))
   })
   clearTimeout(hanging)
+  // A file that ends the process takes the tests of its neighbours along.
+  const isWhole = /^ℹ tests [1-9]/m.test(output)
   running.delete(child)
-  return { file, ms: performance.now() - start, output, failed: code !== 0 }
+  return { file, ms: performance.now() - start, output, failed: code !== 0 || !isWhole }
 }
 
 /** Prints what is worth reading of a file's output, and counts the rest. */
