@@ -7,7 +7,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Client } from '../client/connect.ts'
 import { CofferError } from '../client/errors.ts'
+import { sleep } from '../client/http.ts'
 import { type Acks, createAcks } from '../client/rotating/acks.ts'
+import { waitFor } from '../client/session.ts'
 
 /** Which generation of what is rotated: by the path its readers read. */
 export type Generations = ReadonlyMap<string, number>
@@ -127,7 +129,9 @@ export function createHolding(options: HoldingOptions): Holding {
     told.acks.tell(newest, 'drained')
   }
   const over = async (words: Promise<unknown>[]) => {
-    if (words.length > 0) await within(LAST_WORDS_MS, Promise.all(words))
+    // Neither acks nor clocks keep the process alive; whoever waits for the end does.
+    const late = () => sleep(LAST_WORDS_MS, end.signal)
+    if (words.length > 0) await waitFor(Promise.race([Promise.all(words), late()]), {})
     end.abort(new DOMException('the holder has ended', 'AbortError'))
   }
 
@@ -249,14 +253,3 @@ type Told = {
 }
 const UNTOLD = { seen: undefined, applied: undefined, drained: undefined }
 const NONE: Generations = new Map()
-
-/** The timer keeps the process alive meanwhile, which the calls of acks do not. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}

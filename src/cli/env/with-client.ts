@@ -4,6 +4,7 @@ import { CofferError, DeniedError, InvalidRequestError, NetworkError } from '../
 import { CliError, messageOf } from '../cli-error.ts'
 import { type Context } from '../command.ts'
 import { clientOptions } from '../http/client-options.ts'
+import { startHint } from '../http/failure-text.ts'
 
 type At = Pick<Context, 'settings' | 'io' | 'program'>
 
@@ -21,9 +22,7 @@ export async function withClient<T>(at: At, work: (client: Client) => Promise<T>
 }
 
 function hintFor({ program, settings }: At, error: CofferError): { hint?: string } {
-  if (error instanceof NetworkError) {
-    return { hint: `is the server running? start one: ${program} server -dev, or set VAULT_ADDR` }
-  }
+  if (error instanceof NetworkError) return { hint: startHint(program) }
   if (error instanceof InvalidRequestError && settings.token === undefined)
     return { hint: `log in: ${program} login` }
   if (!(error instanceof DeniedError)) return {}

@@ -109,6 +109,10 @@ export function unreachable(asked: Asked, address: string, cause: unknown): CliE
   })
 }
 
+/** For a server that nobody answers for. */
+export const startHint = (program: string) =>
+  `is the server running? start one: ${program} server -dev, or set VAULT_ADDR`
+
 function problem(program: string, address: string, cause: unknown): Problem {
   const code = (cause as NodeJS.ErrnoException).code ?? ''
   const words = messageOf(cause)
@@ -128,7 +132,7 @@ function problem(program: string, address: string, cause: unknown): Problem {
   if (code === 'ECONNREFUSED' || code === 'ENOENT') {
     return {
       words: `dial tcp ${host}: connect: connection refused`,
-      hint: `is the server running? start one: ${program} server -dev, or set VAULT_ADDR`,
+      hint: startHint(program),
     }
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {

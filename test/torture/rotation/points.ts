@@ -2,22 +2,11 @@
  * Where a rotation on a real target is hit, and how. A point is a step on the target, by the names of
  * the simulation, or a write of the rotation's record: the one that follows a step.
  */
-import { type Point } from '../../sim/rotation/gate.ts'
+import { type Point, POINTS } from '../../sim/rotation/gate.ts'
 
 /** Not among them: `reapply`, which needs a password that somebody changed, so logins that failed. */
-export const STEPS = [
-  'plan',
-  'apply',
-  'probe',
-  'verify',
-  'sessions',
-  'softRevoke',
-  'undoSoftRevoke',
-  'refusedSince',
-  'revoke',
-  'discard',
-] as const satisfies readonly Point[]
-export type StepPoint = (typeof STEPS)[number]
+export type StepPoint = Exclude<Point, 'reapply'>
+export const STEPS = POINTS.filter((point): point is StepPoint => point !== 'reapply')
 
 /** The write of the record that follows this step. */
 export const WRITES = {

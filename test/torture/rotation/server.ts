@@ -16,7 +16,7 @@ import { ENGINES } from '../../../src/server/builtin.ts'
 import { lineLog } from '../../../src/server/log.ts'
 import { openCore, serve } from '../../../src/server/server.ts'
 import { type Around, gated } from '../../sim/rotation/gate.ts'
-import { type Asked, type Fault, type TargetName, type ToServer, WRITES } from './points.ts'
+import { type Asked, type Fault, STEPS, type TargetName, type ToServer, WRITES } from './points.ts'
 
 /** What is sent to a target may be held up for 1.5 s by the tests, and `settle` is longer. */
 const PACE: Pace = {
@@ -101,7 +101,7 @@ function aroundOf(job: RotationJob): Around {
 function hit(kind: RotationKind): RotationKind {
   const steps = Object.entries(gated(kind, (_point, act) => act()))
   const through = steps.map(([name, step]) => {
-    const isStep = typeof step === 'function' && Object.hasOwn(STEPS, name)
+    const isStep = typeof step === 'function' && STEP_NAMES.has(name)
     if (!isStep) return [name, step]
     return [
       name,
@@ -116,18 +116,7 @@ function hit(kind: RotationKind): RotationKind {
   })
   return Object.fromEntries(through) as RotationKind
 }
-const STEPS: Readonly<Record<string, true>> = {
-  plan: true,
-  apply: true,
-  probe: true,
-  verify: true,
-  sessions: true,
-  softRevoke: true,
-  undoSoftRevoke: true,
-  refusedSince: true,
-  revoke: true,
-  discard: true,
-}
+const STEP_NAMES: ReadonlySet<string> = new Set(STEPS)
 
 /** Roles of which so long an undo window is asked keep it; all others have the quick rules. */
 function quick(endpoint: Endpoint): Endpoint {
